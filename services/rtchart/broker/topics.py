@@ -1,0 +1,53 @@
+"""The topics, with the settings they are made with. This table is the only place that names them.
+
+docs/architecture.md says who writes and who reads each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+_MINUTE = 60_000
+_HOUR = 60 * _MINUTE
+_DAY = 24 * _HOUR
+
+PARTITIONS = 12
+"""Of the topics that carry every symbol's records: inserters scale to this number."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic's name without the prefix, its partitions and its settings (as Kafka names and writes them)."""
+
+    name: str
+    partitions: int = 1
+    config: dict[str, str] = field(default_factory=dict)
+
+
+_STATE = {
+    "cleanup.policy": "compact",
+    # With the defaults the head is never compacted: a reader of 1,501 keys had to read 300,001 records.
+    "segment.ms": str(10 * _MINUTE),
+    "max.compaction.lag.ms": str(10 * _MINUTE),
+    "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": str(_DAY),
+}
+
+KLINES = Topic(
+    "rtchart.klines",
+    PARTITIONS,
+    # 1,500 symbols write about 10 GB a day with zstd; the bytes bound a disk that is shared with others.
+    {"retention.ms": str(_DAY), "retention.bytes": str(2 * 1024**3), "segment.ms": str(_HOUR)},
+)
+BACKFILL = Topic(
+    "rtchart.backfill",
+    PARTITIONS,
+    # Records are stamped when they are appended: by their own time (a month ago) the first retention check would drop them.
+    {"message.timestamp.type": "LogAppendTime", "retention.ms": str(_DAY), "retention.bytes": str(2 * 1024**3)},
+)
+CANDLES = Topic("rtchart.candles", PARTITIONS, {"retention.ms": str(_DAY), "segment.ms": str(_HOUR)})
+DEAD_LETTERS = Topic("rtchart.dead-letters", 1, {"retention.ms": str(7 * _DAY)})
+SYMBOLS = Topic("rtchart.symbols", 1, _STATE)
+STREAMS = Topic("rtchart.streams", 1, _STATE)
+
+TOPICS: tuple[Topic, ...] = (KLINES, BACKFILL, CANDLES, DEAD_LETTERS, SYMBOLS, STREAMS)

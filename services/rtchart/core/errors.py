@@ -1,0 +1,11 @@
+"""The one kind of error that is meant for the person at the terminal."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something the user can mend: a port in use, a database that refuses, a folder not writable.
+
+    Its text is one sentence that says what happened, where, and what to do. It ends a command with exit code 1 and no
+    traceback; every other exception is a defect of ours and shows its traceback.
+    """

@@ -1,0 +1,154 @@
+"""What travels on Kafka, topic by topic, and the one way it is written and read.
+
+Values are JSON that any client can read; the structs are the schema (`json_schemas`). Keys are the identity as text, so that
+the order holds per symbol: ``binance:BTCUSDT``, and for `StreamState` ``binance:BTCUSDT/INSTANCE``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from rtchart.core.candle import Candle
+from rtchart.core.gap import GapReason, Range
+from rtchart.core.kline import Identity, Kline
+from rtchart.core.symbol import DesiredSymbol
+
+
+class GapOpened(msgspec.Struct, frozen=True, tag_field="type", tag="gap"):
+    """On ``rtchart.klines``: seconds ``[start, end)`` (ms) did not come. What fills them follows on the same partition."""
+
+    exchange: str
+    symbol: str
+    start: int
+    end: int
+    reason: GapReason
+    at: int
+    """When it was noticed (ms)."""
+    epoch: int = 0
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.exchange, self.symbol)
+
+
+class Absent(msgspec.Struct, frozen=True, tag_field="type", tag="absent"):
+    """On ``rtchart.klines``: the exchange itself has no seconds ``[start, end)`` (ms).
+
+    Sent after two answers that agree, a minute apart; ``asked_at`` (ms) is the time of the second.
+    """
+
+    exchange: str
+    symbol: str
+    start: int
+    end: int
+    asked_at: int
+    epoch: int = 0
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.exchange, self.symbol)
+
+
+KlineMessage = Kline | GapOpened | Absent
+"""A record of ``rtchart.klines``."""
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """On ``rtchart.candles``: a stored candle is new or has changed. Per candle the highest revision counts."""
+
+    exchange: str
+    symbol: str
+    interval: str
+    candle: Candle
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.exchange, self.symbol)
+
+
+DeadLetterReason = Literal[
+    "malformed_frame", "unknown_message", "invalid_kline", "unreadable_record", "refused_row", "unknown_symbol"
+]
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """On ``rtchart.dead-letters``: what could not be used, whole, with where and why. ``at`` is milliseconds."""
+
+    at: int
+    stage: Literal["producer", "inserter", "web"]
+    reason: DeadLetterReason
+    detail: str
+    payload: str
+    """The frame, record or row as text; bytes that are no UTF-8 appear as ``\\xNN``."""
+    exchange: str | None = None
+    symbol: str | None = None
+    topic: str | None = None
+    partition: int | None = None
+    offset: int | None = None
+
+
+StreamStatus = Literal["subscribing", "streaming", "stale", "refused", "halted", "suspended"]
+
+
+class StreamState(msgspec.Struct, frozen=True, kw_only=True):
+    """On ``rtchart.streams``: what one producer instance sees of one symbol. Times are milliseconds.
+
+    Written on change and every 10 s; readers ignore a record older than 30 s for what *is*, while ``watermark`` holds for
+    ever: a starting producer refills from there.
+    """
+
+    exchange: str
+    symbol: str
+    instance: str
+    at: int
+    status: StreamStatus
+    epoch: int = 0
+    watermark: int | None = None
+    """Every second before this time was acknowledged by Kafka, or is absent at the exchange. None before the first."""
+    last_open_time: int | None = None
+    pending: tuple[Range, ...] = ()
+    """Gaps whose repair is not finished."""
+    detail: str = ""
+    """For people: why it is stale, refused or halted."""
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.exchange, self.symbol)
+
+
+_encoder = msgspec.json.Encoder()
+_kline_messages: msgspec.json.Decoder[KlineMessage] = msgspec.json.Decoder(KlineMessage)
+
+encode = _encoder.encode
+
+
+class UnreadableRecord(ValueError):
+    """Bytes that are no message of the type expected here; the text says what is wrong and where."""
+
+
+def decode_kline_message(value: bytes) -> KlineMessage:
+    """A record of ``rtchart.klines`` or ``rtchart.backfill``. Raises `UnreadableRecord`."""
+    try:
+        return _kline_messages.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableRecord(str(error)) from None
+
+
+M = TypeVar("M", Revision, DeadLetter, DesiredSymbol, StreamState)
+
+
+def decode(value: bytes, message: type[M]) -> M:
+    """A record of one of the other topics. Raises `UnreadableRecord`."""
+    try:
+        return msgspec.json.decode(value, type=message)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableRecord(str(error)) from None
+
+
+def json_schemas() -> dict[str, Any]:
+    """A JSON Schema (2020-12) of every message, by name, with ``#/$defs/…`` references; made from the structs."""
+    messages = (Kline, GapOpened, Absent, Revision, DeadLetter, DesiredSymbol, StreamState)
+    _, components = msgspec.json.schema_components(messages, ref_template="#/$defs/{name}")
+    return components

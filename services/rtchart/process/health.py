@@ -1,0 +1,123 @@
+"""``/livez``, ``/readyz`` and ``/metrics`` of a service, on its admin port.
+
+Served from a thread of its own with the standard library's WSGI server, so that a liveness probe is answered while the
+event loop is busy, and says so when the loop has hung.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import make_wsgi_app
+
+from rtchart.core.errors import UserError
+
+HUNG_AFTER = 30.0
+"""Seconds without a turn of the event loop after which ``/livez`` says 503."""
+
+
+class Health:
+    """Whether the process lives and can do its work, told by the process itself.
+
+    ``not_ready`` holds, per part, why it is not ready; empty means ready. Reads and writes are safe from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._not_ready: dict[str, str] = {"start": "starting"}
+        self._beat = time.monotonic()
+
+    def ready(self, part: str = "start") -> None:
+        """The part can do its work."""
+        self._not_ready.pop(part, None)
+
+    def unready(self, part: str, why: str) -> None:
+        """The part cannot do its work, and why, in words for a person."""
+        self._not_ready[part] = why
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why it is not ready, per part."""
+        return dict(self._not_ready)
+
+    def beat(self) -> None:
+        """The event loop turned."""
+        self._beat = time.monotonic()
+
+    @property
+    def hung_for(self) -> float:
+        """Seconds since the event loop last turned."""
+        return time.monotonic() - self._beat
+
+    def live_report(self) -> tuple[bool, str]:
+        """Answer for ``/livez``."""
+        hung = self.hung_for
+        return (False, f"the event loop has not turned for {hung:.0f} s\n") if hung > HUNG_AFTER else (True, "live\n")
+
+    def ready_report(self) -> tuple[bool, str]:
+        """Answer for ``/readyz``: a line per part that is not ready."""
+        reasons = self.reasons
+        return not reasons, "".join(f"{part}: {why}\n" for part, why in sorted(reasons.items())) or "ready\n"
+
+
+async def heartbeat(health: Health) -> None:
+    """Run beside the service's loop for as long as it lives."""
+    while True:
+        health.beat()
+        await asyncio.sleep(1)
+
+
+StartResponse = Callable[..., Any]
+
+
+def _application(health: Health) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
+    metrics = make_wsgi_app()
+
+    def application(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            body: Iterable[bytes] = metrics(environ, start_response)
+            return body
+        reports = {"/livez": health.live_report, "/readyz": health.ready_report}
+        if path not in reports:
+            start_response("404 Not Found", [("Content-Type", "text/plain")])
+            return [b"here are /livez, /readyz and /metrics\n"]
+        good, text = reports[path]()
+        start_response("200 OK" if good else "503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
+        return [text.encode()]
+
+    return application
+
+
+class _Server(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _SilentHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Probes come every few seconds; they are not news."""
+
+
+def serve_admin(health: Health, port: int, host: str = "0.0.0.0") -> Callable[[], None]:
+    """Serve the three paths until the returned function is called. Port 0 serves none. Raises `UserError` (port in use)."""
+    if port == 0:
+        return lambda: None
+    try:
+        server = make_server(host, port, _application(health), server_class=_Server, handler_class=_SilentHandler)
+    except OSError as error:
+        raise UserError(
+            f"cannot serve /livez, /readyz and /metrics on {host}:{port} ({error.strerror}); "
+            "free the port or choose another one with --admin-port (0 for none)"
+        ) from None
+    threading.Thread(target=server.serve_forever, name="admin", daemon=True).start()
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+
+    return stop

@@ -1,0 +1,44 @@
+"""Metrics that more than one service has. All others live beside the code they measure."""
+
+from __future__ import annotations
+
+import sys
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from rtchart import __version__
+
+Stage = str
+STAGES: tuple[Stage, ...] = (
+    "exchange_to_received",
+    "received_to_published",
+    "published_to_consumed",
+    "consumed_to_sent",
+    "sent_to_painted",
+    "exchange_to_inserted",
+    "minute_close_to_candle",
+)
+
+# An edge on each goal of docs/performance.md: 5, 25 and 50 ms, a frame, 250 ms, 2 s.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.016, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60)
+
+_latency = Histogram(
+    "rtchart_stage_latency_seconds", "Time that a kline or candle took through a stage", ["stage"], buckets=BUCKETS
+)
+_negative = Counter(
+    "rtchart_stage_latency_negative_total", "Latencies below zero, clamped to it: two clocks disagree", ["stage"]
+)
+_build = Gauge("rtchart_build_info", "The version that runs", ["version", "python", "service"])
+
+
+def observe(stage: Stage, seconds: float) -> None:
+    """Record one latency. Below zero it counts as zero, and as a sign that two clocks disagree."""
+    if seconds < 0:
+        _negative.labels(stage).inc()
+        seconds = 0.0
+    _latency.labels(stage).observe(seconds)
+
+
+def build_info(service: str) -> None:
+    """Export which version this process runs."""
+    _build.labels(__version__, sys.version.split()[0], service).set(1)
