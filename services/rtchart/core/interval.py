@@ -2,13 +2,14 @@
 
 An interval maps any time to the open time of the period it lies in. Periods are half-open, ``[open_time, next_open)``, and
 in UTC. Fixed lengths count from the epoch (1970-01-01, a Thursday), ``1w`` opens on Mondays and ``1M`` on the first of the
-month, as the exchange does it; the table that this is tested against, with its sources, is ``tests/core/open_times.csv``.
+month. ``3d`` counts from the UTC day of each symbol's first trade, so it is one interval per symbol: `Interval.of`. So the
+exchange does it; the table that this is tested against, with its sources, is ``tests/core/open_times.csv``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 SECOND = 1_000
@@ -56,6 +57,10 @@ class Interval:
     def close_time(self, time: int) -> int:
         """The last millisecond of the period that ``time`` lies in, as the exchange writes it."""
         return self.next_open(time) - 1
+
+    def of(self, listed_day: int) -> Interval:
+        """This interval as a symbol has it that was first traded on ``listed_day`` (ms): differs for ``3d`` alone."""
+        return replace(self, anchor=listed_day % self.length) if self.name == "3d" else self
 
     def expected(self, time: int) -> int:
         """How many seconds the period that ``time`` lies in has."""

@@ -51,7 +51,25 @@ class Absent(msgspec.Struct, frozen=True, tag_field="type", tag="absent"):
         return Identity(self.exchange, self.symbol)
 
 
-KlineMessage = Kline | GapOpened | Absent
+class Listing(msgspec.Struct, frozen=True, tag_field="type", tag="listing"):
+    """On ``rtchart.klines``: what the exchange says of a symbol that candles and screens need. Sent when it is subscribed."""
+
+    exchange: str
+    symbol: str
+    listed_day: int
+    """UTC day (ms) of its first trade at the exchange, from which its 3d candles count (`Interval.of`)."""
+    tick_size: str
+    """Smallest step of its price, a decimal string."""
+    at: int
+    """When the exchange said so (ms)."""
+    epoch: int = 0
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.exchange, self.symbol)
+
+
+KlineMessage = Kline | GapOpened | Absent | Listing
 """A record of ``rtchart.klines``."""
 
 
@@ -149,6 +167,6 @@ def decode(value: bytes, message: type[M]) -> M:
 
 def json_schemas() -> dict[str, Any]:
     """A JSON Schema (2020-12) of every message, by name, with ``#/$defs/…`` references; made from the structs."""
-    messages = (Kline, GapOpened, Absent, Revision, DeadLetter, DesiredSymbol, StreamState)
+    messages = (Kline, GapOpened, Absent, Listing, Revision, DeadLetter, DesiredSymbol, StreamState)
     _, components = msgspec.json.schema_components(messages, ref_template="#/$defs/{name}")
     return components

@@ -20,7 +20,7 @@ def fields(**values: object) -> dict[str, Any]:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``time`` (ISO 8601, UTC), ``level``, ``service``, ``logger``, ``message``, the fields, ``error``."""
+    """One JSON object a line: time (ISO 8601, UTC), level, service, logger, message, the fields, error."""
 
     def __init__(self, service: str) -> None:
         super().__init__()

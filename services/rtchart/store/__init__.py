@@ -1,0 +1,1 @@
+"""PostgreSQL: every line of SQL of rtchart, and the only imports of asyncpg."""

@@ -1,0 +1,95 @@
+"""Which Kafka, and under which names: the one thing every client here is made from."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from rtchart.broker.topics import Topic
+from rtchart.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A Kafka cluster: bootstrap servers (``host:port``, comma separated) and what is put before every topic's name."""
+
+    bootstrap: str
+    prefix: str = ""
+    client_id: str = "rtchart"
+
+    def name(self, topic: Topic) -> str:
+        """The topic's name on this cluster."""
+        return self.prefix + topic.name
+
+    def topic_partitions(self, topic: Topic, count: int) -> list[TopicPartition]:
+        """Partitions 0 … count-1 of the topic, as aiokafka wants them."""
+        return [TopicPartition(self.name(topic), partition) for partition in range(count)]
+
+    def settings(self) -> dict[str, Any]:
+        """What each of aiokafka's clients is given."""
+        return {"bootstrap_servers": self.bootstrap, "client_id": self.client_id}
+
+    @asynccontextmanager
+    async def producer(self, **settings: Any) -> AsyncIterator[AIOKafkaProducer]:
+        """An idempotent producer, zstd, acks from all replicas; flushed when left. Raises `UserError` (no broker)."""
+        producer = AIOKafkaProducer(
+            **self.settings(),
+            enable_idempotence=True,
+            acks="all",
+            compression_type="zstd",
+            max_batch_size=512 * 1024,
+            **settings,
+        )
+        await self._start(producer)
+        try:
+            yield producer
+        finally:
+            await producer.stop()
+
+    @asynccontextmanager
+    async def consumer(self, *topics: Topic, **settings: Any) -> AsyncIterator[AIOKafkaConsumer]:
+        """A consumer that commits nothing by itself. Raises `UserError` (no broker)."""
+        consumer = AIOKafkaConsumer(
+            *(self.name(topic) for topic in topics),
+            **self.settings(),
+            enable_auto_commit=False,
+            **settings,
+        )
+        await self._start(consumer)
+        try:
+            yield consumer
+        finally:
+            await consumer.stop()
+
+    @asynccontextmanager
+    async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+        """An admin client. Raises `UserError` (no broker)."""
+        admin = AIOKafkaAdminClient(**self.settings())
+        await self._start(admin)
+        try:
+            yield admin
+        finally:
+            await admin.close()
+
+    async def _start(self, client: AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
+        try:
+            await client.start()
+        except KafkaConnectionError:
+            await _close(client)
+            raise UserError(
+                f"no Kafka broker answers at {self.bootstrap}; start it, or name another one with --kafka HOST:PORT"
+            ) from None
+        except KafkaError:
+            await _close(client)
+            raise
+
+
+async def _close(client: AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
+    # A client that did not start still holds sockets.
+    await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())

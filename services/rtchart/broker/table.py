@@ -1,0 +1,90 @@
+"""Compacted topics as tables: the newest record of each key, first as a whole, then change by change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Generic, TypeVar
+
+from aiokafka import AIOKafkaProducer
+
+from rtchart.broker.cluster import Cluster
+from rtchart.broker.topics import Topic
+from rtchart.core.messages import StreamState, UnreadableRecord, decode, encode
+from rtchart.core.symbol import DesiredSymbol
+from rtchart.process.logs import fields
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R", DesiredSymbol, StreamState)
+
+Changes = dict[str, R | None]
+"""New records by key; None is a tombstone: the key is gone."""
+
+
+class Table(Generic[R]):
+    """A reader of one compacted topic with one partition.
+
+    A record that cannot be read is logged and skipped: what its key held before stays.
+    """
+
+    def __init__(self, cluster: Cluster, topic: Topic, record: type[R]) -> None:
+        self._cluster = cluster
+        self._topic = topic
+        self._record: type[R] = record
+
+    async def snapshot(self) -> dict[str, R]:
+        """The table as it is now, then let go."""
+        async for changes in self.follow():
+            return {key: record for key, record in changes.items() if record is not None}
+        raise AssertionError("follow() never ends")
+
+    async def follow(self) -> AsyncIterator[Changes[R]]:
+        """First the whole table as one set of changes (it may be empty), then each set of changes as it comes."""
+        partitions = self._cluster.topic_partitions(self._topic, 1)
+        async with self._cluster.consumer() as consumer:
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            end = (await consumer.end_offsets(partitions))[partitions[0]]
+            whole: Changes[R] = {}
+            while await consumer.position(partitions[0]) < end:
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    self._read(records, whole)
+            yield {key: record for key, record in whole.items() if record is not None}
+            while True:
+                changes: Changes[R] = {}
+                for records in (await consumer.getmany(timeout_ms=1000)).values():
+                    self._read(records, changes)
+                if changes:
+                    yield changes
+
+    def _read(self, records: list[object], into: Changes[R]) -> None:
+        for record in records:
+            key: str = record.key.decode(errors="backslashreplace")  # type: ignore[attr-defined]
+            value: bytes | None = record.value  # type: ignore[attr-defined]
+            try:
+                into[key] = None if value is None else decode(value, self._record)
+            except UnreadableRecord as error:
+                log.error(
+                    "skipped a record that cannot be read",
+                    extra=fields(topic=self._topic.name, key=key, offset=record.offset, error=str(error)),  # type: ignore[attr-defined]
+                )
+
+
+class TableWriter(Generic[R]):
+    """Writes one compacted topic."""
+
+    def __init__(self, producer: AIOKafkaProducer, cluster: Cluster, topic: Topic) -> None:
+        self._producer = producer
+        self._topic = cluster.name(topic)
+
+    async def put(self, changes: Changes[R]) -> None:
+        """Write records and tombstones; returns when Kafka acknowledged all of them."""
+        deliveries = [
+            await self._producer.send(
+                self._topic, key=key.encode(), value=None if record is None else encode(record), partition=0
+            )
+            for key, record in changes.items()
+        ]
+        for delivery in deliveries:
+            await delivery
