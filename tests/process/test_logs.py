@@ -1,0 +1,57 @@
+"""What a log line looks like to a person and to a machine."""
+
+import io
+import json
+import logging
+
+import pytest
+
+from rtchart.process import logs
+from rtchart.process.logs import fields
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(autouse=True)
+def restore_logging():
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+def test_a_machine_gets_one_json_object_a_line():
+    stream = io.StringIO()
+    logs.configure("producer", stream=stream)
+    logging.getLogger("rtchart.x").warning("gap opened", extra=fields(symbol="BTCUSDT", seconds=7))
+    entry = json.loads(stream.getvalue())
+    assert entry.pop("time").endswith("Z")
+    assert entry == {
+        "level": "warning",
+        "service": "producer",
+        "logger": "rtchart.x",
+        "message": "gap opened",
+        "symbol": "BTCUSDT",
+        "seconds": 7,
+    }
+
+
+def test_an_exception_stays_on_its_line():
+    stream = io.StringIO()
+    logs.configure("producer", stream=stream)
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        logging.getLogger("rtchart.x").exception("failed")
+    (line,) = stream.getvalue().splitlines()
+    assert "two\nlines" in json.loads(line)["error"]
+
+
+def test_a_person_gets_a_readable_line():
+    stream = Terminal()
+    logs.configure("producer", stream=stream)
+    logging.getLogger("rtchart.x").warning("gap opened", extra=fields(symbol="BTCUSDT", seconds=7))
+    assert stream.getvalue().split(" ", 1)[1] == "warning producer: gap opened symbol=BTCUSDT seconds=7\n"
