@@ -1,0 +1,85 @@
+"""What the embedded engines share: a child in a folder of its own, its log, and waiting until it serves."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rtchart.core.errors import UserError
+from rtchart.local.child import Child
+
+_LOG_BYTES = 4 * 1024**2
+"""A log that is longer at the start becomes NAME.log.1 (in place of an older one)."""
+
+
+class Engine(ABC):
+    """A server of somebody else's making, in a folder that outlives it; `start` and `stop` it, or use ``async with``."""
+
+    name: str
+    stop_signal = signal.SIGTERM
+    stop_within = 4.0
+    """Seconds after which it is killed instead. What it had acknowledged is safe then too; only its next start is slower."""
+
+    def __init__(self, folder: Path, *, log: Path | None = None) -> None:
+        self.folder = folder.absolute()
+        self.log = (log or folder / f"{self.name}.log").absolute()
+        self.child: Child | None = None
+
+    @abstractmethod
+    async def start(self) -> Self:
+        """Start it, the first time with an empty folder, and return when it serves. Raises `UserError`."""
+
+    async def stop(self) -> None:
+        """End it, within `stop_within` seconds. Does nothing when it does not run."""
+        if self.child is not None:
+            await self.child.stop(self.stop_signal, within=self.stop_within)
+            self.child = None
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def make_folder(self, *names: str) -> None:
+        """Make the folder and those in it. Raises `UserError`."""
+        try:
+            for path in (self.folder, *(self.folder / name for name in names), self.log.parent):
+                path.mkdir(parents=True, exist_ok=True)
+            if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
+                self.log.replace(self.log.with_suffix(".log.1"))
+            self.log.touch()
+        except OSError as error:
+            raise UserError(
+                f"cannot write to {error.filename or self.folder} ({error.strerror}); "
+                "make it writable or choose another folder with --data-dir"
+            ) from None
+
+    async def until_ready(self, ready: Callable[[], Awaitable[bool]], *, within: float) -> None:
+        """Return when ``ready()`` says so. If the child ends before, or ``within`` seconds pass: stop it, raise `UserError`."""
+        assert self.child is not None
+        try:
+            async with asyncio.timeout(within):
+                while not await ready():
+                    if self.child.exit_code is not None:
+                        raise self._failed(f"ended at once with exit code {self.child.exit_code}")
+                    # Its being ready is a fact of another process that tells nobody.
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            await self.stop()
+            raise self._failed(f"does not answer after {within:.0f} s") from None
+        except BaseException:
+            await self.stop()
+            raise
+
+    def _failed(self, what: str) -> UserError:
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        last = lines[-1].strip() if lines else "it wrote nothing"
+        return UserError(f"the embedded {self.name} {what}: {last[:300]} (more in {self.log})")

@@ -1,0 +1,111 @@
+"""What tests stand on: the real servers, started once, and a corner of them for each test.
+
+``kafka`` and ``topic_prefix``, ``database`` (migrated, empty, the test's own), ``chromium``. To wait for something:
+``from tests.waiting import wait_until``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from rtchart.local.kafka import Kafka
+from rtchart.local.postgres import Postgres
+from rtchart.store.migrate import migrate
+
+
+@pytest.fixture(scope="session")
+def engine_folder() -> Iterator[Path]:
+    """Of this run's servers. Not below pytest's own folder: it closes that to others, and run as root, PostgreSQL is one."""
+    with tempfile.TemporaryDirectory(prefix="rtchart-tests-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+async def kafka(engine_folder: Path) -> AsyncIterator[str]:
+    """``HOST:PORT`` of a broker that all tests share; keep to topics with your ``topic_prefix``."""
+    async with Kafka(engine_folder / "kafka", brief=True) as engine:
+        yield engine.bootstrap
+
+
+@pytest.fixture
+async def topic_prefix(kafka: str) -> AsyncIterator[str]:
+    """Put before each topic's name; the topics are deleted after the test."""
+    prefix = f"t{uuid.uuid4().hex[:8]}."
+    yield prefix
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        if mine := [name for name in await admin.list_topics() if name.startswith(prefix)]:
+            await admin.delete_topics(mine)
+    finally:
+        await admin.close()
+
+
+@pytest.fixture(scope="session")
+async def postgres(engine_folder: Path) -> AsyncIterator[str]:
+    """URL of the superuser at a server that all tests share."""
+    async with Postgres(engine_folder / "postgres", unsafe=True) as engine:
+        yield engine.url()
+
+
+@pytest.fixture(scope="session")
+async def migrated_template(postgres: str) -> str:
+    """The name of a database with the current schema; copying it is faster than migrating."""
+    name = "rtchart_template"
+    await _execute(postgres, f"CREATE DATABASE {name}")
+    connection = await asyncpg.connect(_with_name(postgres, name))
+    try:
+        await migrate(connection)
+    finally:
+        await connection.close()
+    return name
+
+
+@pytest.fixture
+async def database(postgres: str, migrated_template: str) -> AsyncIterator[str]:
+    """URL (superuser) of an empty database with the current schema, for this test alone."""
+    name = f"t{uuid.uuid4().hex[:8]}"
+    await _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+    yield _with_name(postgres, name)
+    await _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def empty_database(postgres: str) -> AsyncIterator[str]:
+    """URL (superuser) of a database without a schema, for this test alone."""
+    name = f"t{uuid.uuid4().hex[:8]}"
+    await _execute(postgres, f"CREATE DATABASE {name}")
+    yield _with_name(postgres, name)
+    await _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Chromium. Skips the test where there is none; where CI is set that is a failure."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    if os.environ.get("CI"):
+        pytest.fail("Chromium is not installed, and CI must run the tests of the page")
+    pytest.skip("Chromium is not installed")
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _with_name(url: str, database: str) -> str:
+    return f"{url.rpartition('/')[0]}/{database}"
