@@ -42,7 +42,7 @@ def test_a_process_is_ready_when_each_part_of_it_is(admin):
 
 
 def test_a_hung_event_loop_is_not_alive(admin, monkeypatch):
-    health, url = admin
+    _, url = admin
     assert ask(f"{url}/livez") == (200, "live\n")
     monkeypatch.setattr(health_module, "HUNG_AFTER", -1.0)
     status, text = ask(f"{url}/livez")

@@ -38,7 +38,9 @@ def test_a_signal_ends_it_in_order(number):
 
 
 def test_a_users_error_is_one_sentence_and_exit_code_1():
-    out, err = start("raise UserError('the port is taken; take another')").communicate(timeout=10)
+    process = start("raise UserError('the port is taken; take another')")
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == 1
     assert err.splitlines()[-1] == "rtchart test: the port is taken; take another"
     assert "Traceback" not in err
 
