@@ -1,0 +1,262 @@
+"""One connection to Binance's combined streams, without I/O: frames and a clock come in, decisions come out.
+
+The driver (`rtchart.exchange.binance.stream`) connects, reads, writes and sleeps; what to send, when, and what has happened is
+decided here. ``now`` is in seconds of one steady clock. Binance spot, Web Socket Streams, General Information.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+from rtchart.core.kline import Kline
+from rtchart.exchange.base import BadFrame, Batch, Connected, SubscriptionRefused
+from rtchart.exchange.binance import limits
+from rtchart.exchange.binance.frames import Answer, FrameReader, Ignored, stream_name
+
+PATH = "/stream"
+
+_TOO_MANY_SUBSCRIPTIONS = 4
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """When patience ends, in seconds."""
+
+    answer: float = 10.0
+    """A request without an answer: the connection is dead, or the request was one that the server swallows."""
+    first_kline: float = 20.0
+    """Subscribed, and nothing came at all."""
+    quiet: float = 10.0
+    """No kline: the server is asked whether it still knows our subscriptions. One quiet symbol among others is no matter."""
+    silent: float = 600.0
+    """No kline, although the server answers. The longest hole seen in a day of one symbol was 486 s."""
+    probe: float = 60.0
+    """How often the server is asked for its list of our subscriptions while klines flow."""
+    rotate: float = 23 * 3600.0
+    """Age at which the connection shall be replaced, an hour before the server would close it."""
+    settle: float = 5.0
+    """A new connection that brought its first kline this long ago carries what there is, quiet symbols or not."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A control request under way."""
+
+    method: Literal["SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS"]
+    symbols: tuple[str, ...]
+    sent_at: float
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """The connection is well."""
+
+
+class Rotate(msgspec.Struct, frozen=True):
+    """The connection is well and will not stay so: open another one, and close this when the other one carries."""
+
+    why: str
+
+
+class Reconnect(msgspec.Struct, frozen=True):
+    """The connection is of no use any more."""
+
+    why: str
+
+
+Verdict = Keep | Rotate | Reconnect
+KEEP = Keep()
+
+
+class Protocol:
+    """The state of one open connection.
+
+    ``epochs`` gives the epoch of each symbol's klines and may change under way; `want` says which symbols to stream.
+    """
+
+    def __init__(self, exchange: str, epochs: Mapping[str, int], *, now: float, timing: Timing | None = None) -> None:
+        self._read = FrameReader(exchange, epochs).read
+        self._timing = timing or Timing()
+        self._opened = now
+        # Two of the venue's five messages a second are left to pongs that come when they come, and to a network that
+        # delivers in 1.0 s what was sent in 1.25.
+        self._window = limits.RollingWindow(limits.MESSAGES_PER_SECOND - 1, 1.25)
+        self._wanted: frozenset[str] = frozenset()
+        self._subscribed: set[str] = set()
+        self._asking: set[str] = set()
+        self._refused: set[str] = set()
+        self._halves: deque[tuple[str, ...]] = deque()
+        self._requests: dict[int, Request] = {}
+        self._next_id = 1
+        self._todo = False
+        self._probed_at = now
+        self._subscribed_at: float | None = None
+        self._first_kline_at: float | None = None
+        self._last_kline_at = now
+        self._unseen: set[str] = set()
+        self._rotate_why = ""
+
+    def want(self, symbols: Collection[str]) -> None:
+        """Stream exactly these from now on. Raises `ValueError` for more than a connection may carry."""
+        if len(symbols) > limits.STREAMS_PER_CONNECTION:
+            raise ValueError(f"{len(symbols)} symbols on one connection; the venue allows {limits.STREAMS_PER_CONNECTION}")
+        self._unseen |= set(symbols) - self._wanted
+        self._unseen &= set(symbols)
+        self._wanted = frozenset(symbols)
+        self._refused &= self._wanted
+        self._todo = True
+
+    # ── What comes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def receive(self, frames: Iterable[bytes], received_us: int, now: float) -> Batch:
+        """What the frames of one read mean."""
+        batch = Batch(received_us, [], [])
+        klines, read, unseen = batch.klines, self._read, self._unseen
+        for frame in frames:
+            message = read(frame, received_us)
+            if type(message) is Kline:
+                klines.append(message)
+                if unseen:
+                    unseen.discard(message.symbol)
+            elif isinstance(message, Ignored):
+                batch.ignored += 1
+            elif isinstance(message, BadFrame):
+                batch.events.append(message)
+            elif isinstance(message, Answer):
+                self._answer(message, frame, batch, now)
+            else:
+                self._rotate_why = "the server announced its shutdown"
+        if klines:
+            self._last_kline_at = now
+            if self._first_kline_at is None:
+                self._first_kline_at = now
+                batch.events.append(Connected(self._wanted))
+        return batch
+
+    def ponged(self, now: float) -> None:
+        """A PONG went out (the WebSocket library answers pings itself); the server counts it among our messages."""
+        self._window.add(now)
+
+    def _answer(self, answer: Answer, frame: bytes, batch: Batch, now: float) -> None:
+        # An error may come without an id; it then answers what was asked first.
+        id = next(iter(self._requests), None) if answer.id is None else answer.id
+        request = None if id is None else self._requests.pop(id, None)
+        if request is None:
+            detail = f"answers no request of ours: {answer.error or 'no error'}"
+            batch.events.append(BadFrame("unknown_message", detail, frame.decode(errors="backslashreplace")))
+            return
+        self._todo = True
+        if request.method == "LIST_SUBSCRIPTIONS":
+            if isinstance(answer.result, list):  # what the server forgot is asked for again
+                listed = set(map(str, answer.result))
+                self._subscribed = {symbol for symbol in self._subscribed if stream_name(symbol) in listed}
+        elif request.method == "SUBSCRIBE":
+            self._asking.difference_update(request.symbols)
+            if not answer.error:
+                if not self._subscribed:
+                    self._subscribed_at = now
+                self._subscribed.update(request.symbols)
+            elif len(request.symbols) == 1 or answer.code == _TOO_MANY_SUBSCRIPTIONS:
+                self._refused.update(request.symbols)
+                detail = f"the exchange refuses to stream it: {answer.error} (code {answer.code})"
+                batch.events.extend(SubscriptionRefused(symbol, detail) for symbol in request.symbols)
+            else:  # one bad name spoils all: halve until it stands alone
+                middle = len(request.symbols) // 2
+                self._halves.extend((request.symbols[:middle], request.symbols[middle:]))
+
+    # ── What to do ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def outgoing(self, now: float) -> list[str]:
+        """The messages to send now, within every limit; they count as sent."""
+        messages: list[str] = []
+        while (self._todo or self._probe_due(now)) and self._window.delay(now) == 0.0:
+            request = self._next_request(now)
+            if request is None:
+                self._todo = False
+                break
+            self._window.add(now)
+            messages.append(_encode(self._next_id, request))
+            self._requests[self._next_id] = request
+            self._next_id += 1
+        return messages
+
+    def due(self, now: float) -> float:
+        """Seconds after which `outgoing` and `verdict` have to be asked again, if nothing comes before."""
+        return max(self._window.delay(now), 0.01) if self._todo else 1.0
+
+    def verdict(self, now: float) -> Verdict:
+        """Whether the connection is still good."""
+        timing = self._timing
+        for request in self._requests.values():  # oldest first
+            if now - request.sent_at > timing.answer:
+                return Reconnect(f"no answer to {request.method} for {timing.answer:g} s")
+            break
+        if self._subscribed and self._subscribed_at is not None:
+            if self._first_kline_at is None:
+                if now - self._subscribed_at > timing.first_kline:
+                    return Reconnect(f"subscribed, and no kline for {timing.first_kline:g} s")
+            elif now - max(self._last_kline_at, self._subscribed_at) > timing.silent:
+                return Reconnect(f"no kline for {timing.silent:g} s")
+        if self._rotate_why:
+            return Rotate(self._rotate_why)
+        if now - self._opened > timing.rotate:
+            return Rotate(f"it is {timing.rotate / 3600:g} h old")
+        return KEEP
+
+    def carrying(self, now: float) -> bool:
+        """Whether it does the work of a connection that it shall replace."""
+        if self._first_kline_at is None or self._asking or self._todo:
+            return False
+        return not self._unseen or now - self._first_kline_at > self._timing.settle
+
+    @property
+    def first_kline_at(self) -> float | None:
+        """When its first kline came."""
+        return self._first_kline_at
+
+    def _probe_due(self, now: float) -> bool:
+        if not self._subscribed or self._first_kline_at is None or self._requests:
+            return False
+        every = self._timing.quiet if now - self._last_kline_at > self._timing.quiet else self._timing.probe
+        return now - self._probed_at > every
+
+    def _next_request(self, now: float) -> Request | None:
+        if leaving := self._subscribed - self._wanted:
+            symbols = _fitting(sorted(leaving))
+            self._subscribed.difference_update(symbols)
+            return Request("UNSUBSCRIBE", symbols, now)
+        while self._halves:
+            if symbols := tuple(s for s in self._halves.popleft() if s in self._wanted):
+                self._asking.update(symbols)
+                return Request("SUBSCRIBE", symbols, now)
+        room = limits.STREAMS_PER_CONNECTION - len(self._subscribed) - len(self._asking)
+        if missing := sorted(self._wanted - self._subscribed - self._asking - self._refused)[:room]:
+            symbols = _fitting(missing)
+            self._asking.update(symbols)
+            return Request("SUBSCRIBE", symbols, now)
+        if self._probe_due(now):
+            self._probed_at = now
+            return Request("LIST_SUBSCRIPTIONS", (), now)
+        return None
+
+
+_ENVELOPE = 100
+"""Bytes of a request around its streams' names, at most."""
+
+
+def _fitting(symbols: list[str]) -> tuple[str, ...]:
+    """As many of the symbols as one request can name."""
+    size = _ENVELOPE
+    for count, symbol in enumerate(symbols):
+        size += len(stream_name(symbol).encode()) + len('"",')
+        if size > limits.SUBSCRIBE_BYTES:
+            return tuple(symbols[:count])
+    return tuple(symbols)
+
+
+def _encode(id: int, request: Request) -> str:
+    message: dict[str, object] = {"method": request.method}
+    if request.method != "LIST_SUBSCRIPTIONS":
+        message["params"] = [stream_name(symbol) for symbol in request.symbols]
+    return msgspec.json.encode({**message, "id": id}).decode()

@@ -1,0 +1,49 @@
+"""The known venues. `sim` is the Binance protocol at another address, and a venue of its own in every key."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from rtchart.core.errors import UserError
+from rtchart.exchange.base import Rest, Stream, Venue
+from rtchart.exchange.clock import VenueClock
+
+VENUES: dict[str, Venue] = {
+    venue.name: venue
+    for venue in (
+        Venue("binance", ws="wss://stream.binance.com:9443", rest="https://api.binance.com"),
+        Venue("sim", ws="ws://127.0.0.1:9010", rest="http://127.0.0.1:9010"),
+    )
+}
+
+
+def venue(name: str, *, ws: str | None = None, rest: str | None = None) -> Venue:
+    """The venue of this name, at other addresses if some are given. Raises `UserError` for what cannot be one."""
+    if name not in VENUES:
+        raise UserError(f"unknown exchange {name!r}; known are {', '.join(VENUES)}")
+    known = VENUES[name]
+    for option, url, schemes in (
+        ("--exchange-ws", ws, ("ws://", "wss://")),
+        ("--exchange-rest", rest, ("http://", "https://")),
+    ):
+        if url and not _usable(url, schemes):
+            raise UserError(f"{option} is {url!r}, which is no address; give one such as {schemes[0]}127.0.0.1:9010")
+    return msgspec.structs.replace(known, ws=(ws or known.ws).rstrip("/"), rest=(rest or known.rest).rstrip("/"))
+
+
+def _usable(url: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(url)
+        return url.startswith(schemes) and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a host that is no IPv6 address
+        return False
+
+
+def connect(venue: Venue, clock: VenueClock) -> tuple[Stream, Rest]:
+    """The venue's stream and REST client; both feed the clock. Every known venue speaks Binance's protocol so far."""
+    from rtchart.exchange.binance.rest import BinanceRest
+    from rtchart.exchange.binance.stream import BinanceStream
+
+    return BinanceStream(venue), BinanceRest(venue, clock)

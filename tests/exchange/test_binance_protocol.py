@@ -1,0 +1,230 @@
+"""The connection's decisions, frame by frame and second by second, without a socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from rtchart.exchange.base import BadFrame, Connected, SubscriptionRefused
+from rtchart.exchange.binance.protocol import KEEP, Protocol, Reconnect, Rotate
+from tests.exchange import klines
+
+SYMBOLS = [f"COIN{number}USDT" for number in range(1_024)]
+
+
+def protocol(*symbols: str) -> Protocol:
+    made = Protocol("binance", {}, now=0.0)
+    made.want(symbols)
+    return made
+
+
+def sent(of: Protocol, now: float) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(message) for message in of.outgoing(now)]
+
+
+def answer(to: Protocol, now: float, **document: Any) -> list[Any]:
+    return to.receive([msgspec.json.encode(document)], 0, now).events
+
+
+def connected(*symbols: str) -> Protocol:
+    """Subscribed and acknowledged at 0 s, first kline of the first symbol at 1 s."""
+    made = protocol(*symbols)
+    for message in sent(made, 0.0):
+        answer(made, 0.0, result=None, id=message["id"])
+    made.receive([klines.frame(symbols[0])], 0, 1.0)
+    return made
+
+
+def test_subscribes_within_every_limit() -> None:
+    """Rolling window, size and number of streams, for a whole connection of them; pongs count."""
+    made, times, streams, now = protocol(*SYMBOLS), [], [], 0.0
+    while len(streams) < len(SYMBOLS):
+        if now % 20 < 0.05:
+            made.ponged(now)
+            times.append(now)
+        for message in made.outgoing(now):
+            assert len(message.encode()) < 4_088
+            request = msgspec.json.decode(message)
+            assert request["method"] == "SUBSCRIBE"
+            streams += request["params"]
+            times.append(now)
+        now += made.due(now)
+        assert now < 10.0
+    assert sorted(streams) == sorted(f"{symbol.lower()}@kline_1s" for symbol in SYMBOLS)
+    for first in times:
+        assert sum(first <= time < first + 1.0 for time in times) <= 4
+    assert made.outgoing(now + 5.0) == []
+
+
+def test_non_ascii_names_count_in_bytes() -> None:
+    made = protocol(*(f"币安人生{number:03}USDT" for number in range(300)))
+    assert all(len(message.encode()) < 4_088 for message in made.outgoing(0.0))
+
+
+def test_one_connection_takes_no_more_than_it_may() -> None:
+    with pytest.raises(ValueError, match="1025"):
+        protocol(*SYMBOLS, "ONEMORE")
+
+
+def test_changes_are_sent_as_they_come() -> None:
+    made = connected("A", "B")
+    made.want(["B", "C"])
+    (leave, join) = sent(made, 2.0)
+    assert (leave["method"], leave["params"]) == ("UNSUBSCRIBE", ["a@kline_1s"])
+    assert (join["method"], join["params"]) == ("SUBSCRIBE", ["c@kline_1s"])
+    assert join["id"] != leave["id"]
+    assert sent(made, 2.1) == []
+
+
+def test_wanted_again_before_the_answer() -> None:
+    made = protocol("A", "B")
+    (first,) = sent(made, 0.0)
+    made.want(["B"])
+    assert sent(made, 0.1) == []  # what is being asked for cannot be left yet
+    made.want(["A", "B"])
+    answer(made, 0.2, result=None, id=first["id"])
+    assert sent(made, 0.3) == []
+    made.want(["B"])
+    assert [message["method"] for message in sent(made, 2.0)] == ["UNSUBSCRIBE"]
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_one_bad_name_is_found_and_refused_alone(bare: bool) -> None:
+    made, refused, streams, now = protocol("A", "B", "BAD", "C", "D"), [], set(), 0.0
+    for _ in range(20):
+        for message in sent(made, now):
+            if "bad@kline_1s" not in message["params"]:
+                streams.update(message["params"])
+                answer(made, now, result=None, id=message["id"])
+            elif bare:
+                refused += answer(made, now, code=2, msg="Invalid request", id=message["id"])
+            else:
+                refused += answer(made, now, error={"code": 2, "msg": "Invalid request"}, id=message["id"])
+        now += made.due(now)
+    assert streams == {f"{name}@kline_1s" for name in "abcd"}
+    assert refused == [SubscriptionRefused("BAD", "the exchange refuses to stream it: Invalid request (code 2)")]
+
+
+def test_a_venue_with_a_lower_limit_refuses_at_once() -> None:
+    made = protocol("A", "B")
+    (message,) = sent(made, 0.0)
+    events = answer(made, 0.0, error={"code": 4, "msg": "Too many subscriptions"}, id=message["id"])
+    assert [event.symbol for event in events] == ["A", "B"]
+    assert sent(made, 5.0) == []
+
+
+def test_an_answer_to_nothing_is_kept_as_a_bad_frame() -> None:
+    made = connected("A")
+    (bad,) = answer(made, 2.0, result=None, id=99)
+    assert isinstance(bad, BadFrame)
+    assert bad.reason == "unknown_message"
+
+
+def test_a_batch_holds_klines_events_and_counts() -> None:
+    made = protocol("BTCUSDT", "A")
+    batch = made.receive([klines.KLINE, b"{", klines.frame("A"), klines.frame("A", x=False)], 23, 1.0)
+    assert [kline.symbol for kline in batch.klines] == ["BTCUSDT", "A"]
+    assert {kline.received_us for kline in batch.klines} == {23} == {batch.received_us}
+    assert batch.ignored == 1
+    assert [type(event) for event in batch.events] == [BadFrame, Connected]
+    assert made.receive([klines.KLINE], 24, 2.0).events == []
+
+
+# ── Watchdog ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_no_answer_to_a_subscribe() -> None:
+    made = protocol("A")
+    made.outgoing(0.0)
+    assert made.verdict(9.9) is KEEP
+    assert made.verdict(10.1) == Reconnect("no answer to SUBSCRIBE for 10 s")
+
+
+def test_no_first_frame() -> None:
+    made = protocol("A")
+    (message,) = sent(made, 0.0)
+    answer(made, 1.0, result=None, id=message["id"])
+    assert made.verdict(20.9) is KEEP
+    assert made.verdict(21.1) == Reconnect("subscribed, and no kline for 20 s")
+
+
+def test_one_silent_symbol_is_no_silent_connection() -> None:
+    made, now = connected("A", "B"), 1.0
+    while now < 2_000.0:
+        now += 1.0
+        made.receive([klines.frame("A")], 0, now)
+        for message in sent(made, now):
+            assert message["method"] == "LIST_SUBSCRIPTIONS"
+            answer(made, now, result=["a@kline_1s", "b@kline_1s"], id=message["id"])
+        assert made.verdict(now) is KEEP
+
+
+def test_a_quiet_connection_is_asked_and_tolerated_while_it_answers() -> None:
+    made, now, asked = connected("A"), 1.0, 0
+    while now < 487.0:  # the longest hole observed
+        now += 1.0
+        for message in sent(made, now):
+            asked += 1
+            answer(made, now, result=["a@kline_1s"], id=message["id"])
+        assert made.verdict(now) is KEEP
+    assert asked > 20
+    made.receive([klines.frame("A")], 0, now)
+    assert made.verdict(now) is KEEP
+
+
+def test_a_dead_connection_is_left_although_no_error_came() -> None:
+    made = connected("A", "B")
+    assert sent(made, 10.9) == []
+    assert [message["method"] for message in sent(made, 11.1)] == ["LIST_SUBSCRIPTIONS"]
+    assert made.verdict(21.0) is KEEP
+    assert made.verdict(21.2) == Reconnect("no answer to LIST_SUBSCRIPTIONS for 10 s")
+
+
+def test_silence_has_an_end_even_when_the_server_answers() -> None:
+    made, now = connected("A"), 1.0
+    while made.verdict(now) is KEEP:
+        now += 1.0
+        for message in sent(made, now):
+            answer(made, now, result=["a@kline_1s"], id=message["id"])
+    assert (made.verdict(now), now) == (Reconnect("no kline for 600 s"), 602.0)
+
+
+def test_what_the_server_forgot_is_asked_for_again() -> None:
+    made = connected("A", "B")
+    (message,) = sent(made, 12.0)
+    answer(made, 12.0, result=["a@kline_1s"], id=message["id"])
+    assert [message["params"] for message in sent(made, 12.1)] == [["b@kline_1s"]]
+
+
+# ── Rotation ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_rotates_an_hour_before_the_server_would_close() -> None:
+    made = connected("A")
+    made.receive([klines.frame("A")], 0, 23 * 3600.0)
+    assert made.verdict(23 * 3600.0) is KEEP
+    assert made.verdict(23 * 3600.0 + 0.1) == Rotate("it is 23 h old")
+
+
+def test_rotates_when_the_server_will_shut_down_and_still_reads() -> None:
+    made = connected("A")
+    batch = made.receive([klines.SHUTDOWN, klines.frame("A")], 0, 2.0)
+    assert len(batch.klines) == 1
+    assert batch.events == []
+    assert made.verdict(2.0) == Rotate("the server announced its shutdown")
+
+
+def test_carries_when_every_symbol_was_seen_or_it_had_time_to() -> None:
+    made = protocol("A", "B")
+    (message,) = sent(made, 0.0)
+    assert not made.carrying(0.0)
+    answer(made, 0.1, result=None, id=message["id"])
+    sent(made, 0.1)
+    assert not made.carrying(0.1)  # an ACK is not data
+    made.receive([klines.frame("A")], 0, 1.0)
+    assert not made.carrying(1.0)
+    assert made.carrying(6.1)
+    made.receive([klines.frame("B")], 0, 1.5)
+    assert made.carrying(1.5)
