@@ -32,7 +32,7 @@ class MarketClock:
         return self._start + int((now_us() - self._from) * self._rate) // 1_000
 
     async def sleep_until(self, time: int) -> None:
-        while (left := time - self.now()) > 0:
+        while (left := time - self.now()) > 0:  # noqa: ASYNC110 - again, when it woke a moment early
             await asyncio.sleep(left / 1_000 / self._rate)
 
 

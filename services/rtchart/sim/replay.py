@@ -86,7 +86,12 @@ def moved_to(recordings: dict[str, Recording], now: int) -> dict[str, Recording]
 
 def _figures(row: dict[str, str]) -> Figures:
     return Figures(
-        *(_units(row[name]) for name in ("open", "high", "low", "close", "volume", "quote_volume")),
+        open=_units(row["open"]),
+        high=_units(row["high"]),
+        low=_units(row["low"]),
+        close=_units(row["close"]),
+        volume=_units(row["volume"]),
+        quote_volume=_units(row["quote_volume"]),
         trades=int(row["trades"]),
         taker_buy_volume=_units(row["taker_buy_base_volume"]),
         taker_buy_quote_volume=_units(row["taker_buy_quote_volume"]),

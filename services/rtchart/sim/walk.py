@@ -1,9 +1,9 @@
 """A generated market: every second of a symbol is a pure function of (seed, symbol, second).
 
 So nothing is stored, any second of any day can be asked for, and a simulator that starts again goes on in the same series.
-Prices come from noise on several scales (month, week, day, four hours, hour), bridged over the hour's minutes; a minute takes its
-sixty seconds from a `shape`. The hour is the unit that is remembered. A minute is a formula of some twenty terms, so a candle
-of a day is folded from 1,440 of them in milliseconds, and equals the fold of its 86,400 seconds exactly.
+Prices come from noise on several scales (month, week, day, four hours, hour), bridged over the hour's minutes; a minute takes
+its sixty seconds from a `shape`. The hour is the unit that is remembered. A minute is a formula of some twenty terms, so a
+candle of a day is folded from 1,440 of them in milliseconds, and equals the fold of its 86,400 seconds exactly.
 """
 
 from __future__ import annotations

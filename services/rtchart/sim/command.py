@@ -1,0 +1,93 @@
+"""``rtchart exchange``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import click
+
+from rtchart.process import options
+from rtchart.process.health import Health
+from rtchart.process.logs import fields
+from rtchart.process.run import run
+from rtchart.sim.exchange import Config, Exchange
+from rtchart.sim.listing import KNOWN, MOST, listings
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+@options.option("--host", "127.0.0.1", help="Address to listen on.")
+@options.option("--port", 9010, type=click.IntRange(0, 65535), help="Port of WebSocket and REST.")
+@options.option("--symbol", multiple=True, metavar="NAME", help="List this symbol; may be repeated.")
+@options.option(
+    "--symbols-count",
+    type=click.IntRange(1, MOST),
+    help=f"List so many symbols: {len(KNOWN)} well-known ones, then invented ones.  [default: the well-known ones]",
+)
+@options.option("--seed", 1, help="The same seed makes the same market.")
+@options.option(
+    "--replay",
+    type=click.Path(path_type=Path),
+    metavar="CSV",
+    help="Replay recorded 1s klines from the next minute on; only its symbols are listed, and those asked for.",
+)
+@options.option(
+    "--rate",
+    1.0,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Market time runs this many times faster than real time, from the start on.",
+)
+@options.option(
+    "--history-days",
+    7,
+    type=click.IntRange(0, 3650),
+    help="Days of market before the day it starts in.",
+)
+@options.admin_port
+@options.log_level
+def command(
+    host: str,
+    port: int,
+    symbol: tuple[str, ...],
+    symbols_count: int | None,
+    seed: int,
+    replay: Path | None,
+    rate: float,
+    history_days: int,
+    admin_port: int,
+    log_level: str,
+) -> None:
+    """Simulate the exchange: Binance's WebSocket and REST protocol on one port.
+
+    Its market is generated from the seed, past and future, or replayed from a CSV. Give a producer
+    --exchange sim --exchange-ws ws://HOST:PORT --exchange-rest http://HOST:PORT.
+    """
+
+    async def service(health: Health, stopping: asyncio.Event) -> None:
+        exchange = Exchange(
+            Config(
+                symbols=_listed(symbol, symbols_count, replay),
+                seed=seed,
+                history_days=history_days,
+                replay=replay,
+                rate=rate,
+                host=host,
+                port=port,
+            )
+        )
+        async with exchange.serve() as address:
+            health.ready()
+            log.info("serving", extra=fields(ws=address.ws, rest=address.rest, symbols=len(exchange.listings)))
+            await stopping.wait()
+
+    run("exchange", service, admin_port=admin_port, log_level=log_level)
+
+
+def _listed(symbols: tuple[str, ...], count: int | None, replay: Path | None) -> tuple[str, ...]:
+    """The generated symbols that the options ask for: both kinds, or the well-known ones if neither was given."""
+    if not symbols and count is None:
+        return () if replay else tuple(KNOWN)
+    return (*symbols, *(listing.symbol for listing in listings(count or 0)))

@@ -1,0 +1,194 @@
+"""The simulated exchange as a server: WebSocket and REST on one port."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from email.utils import formatdate
+from http import HTTPStatus
+from pathlib import Path
+from typing import NamedTuple
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from rtchart.core.errors import UserError
+from rtchart.core.interval import DAY, MINUTE
+from rtchart.process.clock import now_ms
+from rtchart.sim import replay
+from rtchart.sim.clock import Clock, MarketClock
+from rtchart.sim.connection import Connection
+from rtchart.sim.faults import Faults
+from rtchart.sim.hub import Hub
+from rtchart.sim.limits import Rolling
+from rtchart.sim.listing import KNOWN, Listing, named
+from rtchart.sim.rest import Answer, Rest
+from rtchart.sim.session import BadAddress, Session
+from rtchart.sim.tape import Tape
+from rtchart.sim.walk import Series, Walk
+
+log = logging.getLogger(__name__)
+
+_CONNECTION_ATTEMPTS = 300
+_ATTEMPTS_WINDOW = 5 * MINUTE
+
+
+class Address(NamedTuple):
+    """Where an exchange listens."""
+
+    host: str
+    port: int
+
+    @property
+    def ws(self) -> str:
+        """What a client is given as ``--exchange-ws``."""
+        return f"ws://{self.host}:{self.port}"
+
+    @property
+    def rest(self) -> str:
+        """What a client is given as ``--exchange-rest``."""
+        return f"http://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What the exchange is. Times in seconds, except ``start``."""
+
+    symbols: tuple[str, ...] = tuple(KNOWN)
+    """Generated symbols. One that the replay has too is replayed."""
+    seed: int = 1
+    history_days: int = 7
+    """Days that there are before the day it starts in."""
+    replay: Path | None = None
+    """A CSV whose symbols are listed too; they have what it holds, and no past."""
+    rate: float = 1
+    """Market time runs this many times faster than the machine's, from the start on."""
+    start: int | None = None
+    """Market time (ms) at the start; default: the machine's."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    weight_limit: int = 6_000
+    """Request weight a minute and address."""
+    connection_attempts: int = _CONNECTION_ATTEMPTS
+    """WebSocket connections that an address may open in five minutes."""
+    ping_interval: float = 20
+    pong_timeout: float = 60
+    longest_connection: float = 24 * 3_600
+
+
+class Exchange:
+    """``async with Exchange(Config(…)).serve() as address:`` serves until the block ends. `faults` makes it misbehave."""
+
+    def __init__(self, config: Config, *, clock: Clock | None = None, wall: Callable[[], int] = now_ms) -> None:
+        """``clock`` is the market's, for tests; ``wall`` the machine's (ms). Raises `UserError` (symbols, replay)."""
+        self.config = config
+        self.clock = clock or MarketClock(config.rate, config.start)
+        now = self.clock.now()
+        recordings = {} if config.replay is None else replay.moved_to(replay.read(config.replay), now)
+        self.listings: list[Listing] = named([*config.symbols, *recordings])
+        series: dict[str, Series] = {
+            listing.symbol: recordings.get(listing.symbol) or Walk(listing, config.seed) for listing in self.listings
+        }
+        self.tape = Tape(series, begin=(now // DAY - config.history_days) * DAY)
+        self.connections: set[Connection] = set()
+        self.faults = Faults(self.tape, self.clock, self.connections)
+        self.hub = Hub(self.tape, self.clock, self.faults)
+        self._rest = Rest(self.listings, self.tape, self.clock, self.faults, wall=wall, weight_limit=config.weight_limit)
+        self._wall = wall
+        self._attempts: dict[str, Rolling] = {}
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[Address]:
+        """Listen, and stream. Raises `UserError` when it cannot listen there."""
+        config = self.config
+        try:
+            server = await serve(
+                self._handle,
+                config.host,
+                config.port,
+                create_connection=Connection,
+                process_request=self._process_request,
+                compression=None,
+                ping_interval=config.ping_interval,
+                ping_timeout=config.pong_timeout,
+                close_timeout=1,
+                server_header="nginx",
+                logger=logging.getLogger("websockets.sim"),
+            )
+        except OSError as error:
+            # asyncio's own text repeats the address; a name that does not resolve has a negative number.
+            why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+            raise UserError(
+                f"cannot listen on {config.host}:{config.port} ({why}); free the port or choose another one with --port"
+            ) from None
+        streaming = asyncio.create_task(self.hub.run())
+        streaming.add_done_callback(_report)
+        try:
+            yield Address(config.host, server.sockets[0].getsockname()[1])
+        finally:
+            streaming.cancel()
+            server.close()
+            await asyncio.gather(streaming, server.wait_closed(), return_exceptions=True)
+
+    async def _handle(self, connection: ServerConnection) -> None:
+        assert isinstance(connection, Connection)
+        self.connections.add(connection)
+        self.hub.follow(connection)
+        # Binance, Web Socket Streams, General Information: a connection is valid for 24 hours.
+        aged = asyncio.get_running_loop().call_later(
+            self.config.longest_connection, connection.close_soon, 1001, "24 hours are over"
+        )
+        try:
+            with suppress(ConnectionClosed):
+                async for message in connection:
+                    reply = connection.session.answer(message)
+                    if reply is not None:
+                        await connection.send(reply, text=True)
+                    self.hub.follow(connection)
+        finally:
+            aged.cancel()
+            self.connections.discard(connection)
+            self.hub.leave(connection)
+
+    def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Let a stream's handshake go on, and answer every other request as REST."""
+        assert isinstance(connection, Connection)
+        address = str(connection.remote_address[0])
+        if not request.path.startswith(("/ws", "/stream")):
+            if request.method != "GET":
+                return _response(Answer(405, {"code": -1000, "msg": "Only GET is answered here."}, {"Allow": "GET"}))
+            return _response(self._rest.answer(request.path, request.headers, address))
+        attempts = self._attempts.setdefault(address, Rolling(self.config.connection_attempts, _ATTEMPTS_WINDOW))
+        if not attempts.allow(self._wall()):
+            return _response(Answer(429, {"code": -1003, "msg": "Too many connection attempts."}))
+        try:
+            connection.session = Session.of(request.path)
+        except BadAddress as error:
+            return _response(Answer(400, {"code": -1000, "msg": str(error)}))
+        return None
+
+
+def _report(streaming: asyncio.Task[None]) -> None:
+    if not streaming.cancelled() and (error := streaming.exception()) is not None:
+        log.critical("streaming ended; REST goes on", exc_info=error)
+
+
+def _response(answer: Answer) -> Response:
+    """As one HTTP response; the connection closes after it, which every client copes with."""
+    body = answer.encoded()
+    headers = Headers(
+        {
+            "Date": formatdate(usegmt=True),
+            "Connection": "close",
+            "Content-Type": "application/json;charset=UTF-8",
+            "Content-Length": str(len(body)),
+            **answer.headers,
+        }
+    )
+    return Response(answer.status, HTTPStatus(answer.status).phrase, headers, body)

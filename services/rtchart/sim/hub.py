@@ -1,0 +1,140 @@
+"""Who is sent what, and when: the clockwork of the simulated exchange's streams.
+
+A kline is written once for each form that a subscriber wants, and all that is due at the same time leaves a connection in one
+write, so 2,000 symbols cost as many encodings a second and some fifty writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from rtchart.core.interval import INTERVALS, SECOND, SECONDS
+from rtchart.process.logs import fields
+from rtchart.sim.clock import Clock
+from rtchart.sim.connection import Connection, frame
+from rtchart.sim.faults import Faults
+from rtchart.sim.tape import Tape
+from rtchart.sim.wire import KlineEvents, TimeUnit
+
+log = logging.getLogger(__name__)
+
+_UPDATE = 2 * SECOND
+"""How often a kline of another interval than 1s comes (Binance, Kline/Candlestick Streams, Update Speed)."""
+
+_LATE = 2 * SECOND
+
+
+class _Stream:
+    """A stream that someone is subscribed to."""
+
+    def __init__(self, symbol: str, interval_name: str) -> None:
+        self.symbol = symbol
+        self.interval = INTERVALS[interval_name]
+        self.events = KlineEvents(symbol, self.interval)
+        self.subscribers: dict[Connection, None] = {}
+
+    def due(self, time: int) -> bool:
+        """Whether it says something at the end of the second that opens at ``time``."""
+        end = time + SECOND
+        return self.interval is SECONDS or end % _UPDATE == 0 or self.interval.next_open(time) == end
+
+
+class Hub:
+    """Streams the tape to the connections that follow it."""
+
+    def __init__(self, tape: Tape, clock: Clock, faults: Faults) -> None:
+        self._tape = tape
+        self._clock = clock
+        self._faults = faults
+        self._symbols = {symbol.lower(): symbol for symbol in tape.series}
+        self._streams: dict[str, _Stream] = {}
+        self._followed: dict[Connection, set[str]] = {}
+        self._unsent: dict[Connection, None] = {}
+        self.published = 0
+        """Klines that had a subscriber since the start."""
+
+    def follow(self, connection: Connection) -> None:
+        """Send the connection what its session is subscribed to now. An unknown stream is never heard of again."""
+        wanted = set(connection.session.streams)
+        followed = self._followed.setdefault(connection, set())
+        for name in followed - wanted:
+            self._drop(name, connection)
+        for name in wanted - followed:
+            if (stream := self._streams.get(name) or self._known(name)) is not None:
+                self._streams[name] = stream
+                stream.subscribers[connection] = None
+        self._followed[connection] = wanted
+
+    def leave(self, connection: Connection) -> None:
+        """The connection is gone."""
+        for name in self._followed.pop(connection, ()):
+            self._drop(name, connection)
+
+    async def run(self) -> None:
+        """Stream each second at its end, for ever."""
+        time = self._clock.now() // SECOND * SECOND
+        while True:
+            await self._clock.sleep_until(time + SECOND)
+            late = self._clock.now() - time - SECOND
+            if late > _LATE and time // SECOND % 60 == 0:
+                log.warning("streams lag behind the market: the rate is too high for this machine", extra=fields(ms=late))
+            for delay, streams in sorted(self._due(time).items()):
+                if self._clock.now() < time + SECOND - 1 + delay:
+                    self._flush()
+                    await self._clock.sleep_until(time + SECOND - 1 + delay)
+                for stream in streams:
+                    self._publish(stream, time, delay)
+            self._flush()
+            await asyncio.sleep(0)  # when it is late, nothing above waits
+            time += SECOND
+
+    def _due(self, time: int) -> dict[int, list[_Stream]]:
+        """What is to be said of the second that opens at ``time``, by how long after its close time (ms)."""
+        due: dict[int, list[_Stream]] = {}
+        for stream in self._streams.values():
+            if stream.due(time) and not self._faults.silent(stream.symbol, time):
+                due.setdefault(self._tape.series[stream.symbol].delay(time), []).append(stream)
+        return due
+
+    def _publish(self, stream: _Stream, time: int, delay: int) -> None:
+        end = time + SECOND
+        figures = self._tape.second(stream.symbol, time)
+        if figures is None or not stream.subscribers:
+            return
+        open_time, closed = time, True
+        if stream.interval is not SECONDS:
+            open_time, next_open = stream.interval.open_time(time), stream.interval.next_open(time)
+            closed = next_open == end
+            figures = self._tape.span(stream.symbol, open_time, next_open, end) or figures
+        written: dict[tuple[TimeUnit, bool], bytes] = {}
+        for connection in stream.subscribers:
+            session = connection.session
+            form = session.unit, session.combined
+            framed = written.get(form)
+            if framed is None:
+                event = stream.events.event(figures, open_time, end - 1 + delay, closed=closed, unit=session.unit)
+                written[form] = framed = frame(stream.events.combined(event) if session.combined else event)
+            connection.post_frame(framed)
+            self._unsent[connection] = None
+        self.published += 1
+
+    def _flush(self) -> None:
+        for connection in self._unsent:
+            connection.flush()
+        self._unsent.clear()
+
+    def _known(self, name: str) -> _Stream | None:
+        symbol, _, interval = name.partition("@kline_")
+        if symbol not in self._symbols or interval not in INTERVALS:
+            return None
+        stream = _Stream(self._symbols[symbol], interval)
+        assert stream.events.stream == name
+        return stream
+
+    def _drop(self, name: str, connection: Connection) -> None:
+        stream = self._streams.get(name)
+        if stream is not None:
+            stream.subscribers.pop(connection, None)
+            if not stream.subscribers:
+                del self._streams[name]
