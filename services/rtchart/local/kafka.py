@@ -27,6 +27,9 @@ _JAVA = (
     "-XX:-UsePerfData",
     "-Xshare:auto",
     "-Djava.awt.headless=true",
+    # Kafka's own doings, of which this Java would warn at each start.
+    "--sun-misc-unsafe-memory-access=allow",
+    "--enable-native-access=ALL-UNNAMED",
 )
 
 
@@ -147,6 +150,9 @@ def _server_properties(data: Path, port: int, controller_port: int) -> str:
         "share.coordinator.state.topic.min.isr": 1,
         "share.coordinator.state.topic.num.partitions": 1,
         "group.initial.rebalance.delay.ms": 0,
+        # After a kill the controller takes the broker back only when its former session has run out: 9 s by default.
+        "broker.session.timeout.ms": 4_000,
+        "broker.heartbeat.interval.ms": 500,
         # Two cores and 256 MB: the defaults are for a machine of its own (the cleaner alone would take 128 MB).
         "num.network.threads": 2,
         "num.io.threads": 4,

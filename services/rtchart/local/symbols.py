@@ -1,0 +1,152 @@
+"""What a folder of manifests says, as records of the topic ``rtchart.symbols``, followed while it changes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
+
+import msgspec
+import watchfiles
+
+from rtchart.broker.table import Changes, TableWriter
+from rtchart.core.kline import Identity
+from rtchart.core.symbol import DesiredSymbol, desired
+from rtchart.exchange.base import Rest, RestError
+from rtchart.local.manifests import Reading, Refusal, read_folder
+
+log = logging.getLogger(__name__)
+
+_LOOK_AGAIN = 5_000
+"""Milliseconds after which the folder is read again without a sign of change: some file systems give none."""
+_ASK_AGAIN = 60_000
+_SETTLE = 0.3
+"""Seconds that a folder must say the same before a symbol is taken to be removed: editors empty a file and then fill it."""
+
+
+def changes(
+    reading: Reading, current: Mapping[str, DesiredSymbol], *, venue: str, unlisted: Iterable[str], now: int
+) -> Changes[DesiredSymbol]:
+    """What has to be written so that the topic, which holds ``current``, says what the folder says. Pure.
+
+    A symbol that goes on keeps its epoch; a new one gets ``now`` (ms). ``unlisted`` are symbols that the venue does not know:
+    no record is written for them. Ended (None) is what the folder no longer has, if the folder was read as a whole.
+    """
+    out: Changes[DesiredSymbol] = {}
+    kept = {str(Identity(venue, symbol)) for symbol in reading.held}
+    for symbol, (spec, place) in reading.symbols.items():
+        key = str(Identity(venue, symbol))
+        kept.add(key)
+        if symbol in unlisted:
+            continue
+        before = current.get(key)
+        epoch = before.epoch if before else now
+        record = msgspec.structs.replace(desired(spec, epoch=epoch, name=place.file.name), exchange=venue)
+        if record != before:
+            out[key] = record
+    if reading.complete:
+        out.update({key: None for key in current if key not in kept})
+    return out
+
+
+class Listing:
+    """Which symbols the venue lists; each is asked for once, and each minute again while it is not listed or not answered."""
+
+    def __init__(self, rest: Rest, clock: Callable[[], int]) -> None:
+        self._rest = rest
+        self._clock = clock
+        self._known: dict[str, bool] = {}
+        self._asked_at: dict[str, int] = {}
+        self._silent = False
+
+    async def unlisted(self, symbols: Iterable[str]) -> set[str]:
+        """Those of the symbols that the venue does not know. What it could not be asked about counts as known."""
+        symbols = set(symbols)
+        now = self._clock()
+        ask = {s for s in symbols if not self._known.get(s) and now - self._asked_at.get(s, 0) >= _ASK_AGAIN}
+        if ask:
+            self._asked_at.update(dict.fromkeys(ask, now))
+            try:
+                answer = await self._rest.trading(ask)
+                self._known.update({symbol: trading != "unknown" for symbol, trading in answer.items()})
+                self._silent = False
+            except RestError as error:
+                if not self._silent:
+                    log.warning("cannot ask the exchange which symbols it lists; they are taken as they are: %s", error)
+                self._silent = True
+        return {symbol for symbol in symbols if not self._known.get(symbol, True)}
+
+
+class SymbolFolder:
+    """Keeps the topic ``rtchart.symbols`` saying what a folder says.
+
+    ``current`` is what the topic holds at the start. ``report`` is told each refusal once, with its file and line.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        writer: TableWriter[DesiredSymbol],
+        listing: Listing,
+        *,
+        venue: str,
+        current: dict[str, DesiredSymbol],
+        report: Callable[[Refusal], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._folder = folder
+        self._writer = writer
+        self._listing = listing
+        self._venue = venue
+        self._current = dict(current)
+        self._report = report
+        self._clock = clock
+        self._reported: set[Refusal] = set()
+
+    async def apply(self) -> Changes[DesiredSymbol]:
+        """Read the folder and write what differs; what was written, when Kafka has acknowledged it."""
+        reading, found = await self._read()
+        while None in found.values():
+            await asyncio.sleep(_SETTLE)
+            before, (reading, found) = reading, await self._read()
+            if reading == before:
+                break
+        if found:
+            await self._writer.put(found)
+        for key, record in found.items():
+            if record is None:
+                del self._current[key]
+                log.info("symbol removed: %s", key)
+            else:
+                log.info("symbol %s: %s", "changed" if key in self._current else "added", key)
+                self._current[key] = record
+        return found
+
+    async def follow(self) -> None:
+        """Apply the folder now and after each change to it, for ever."""
+        async for _ in _changes_of(self._folder):
+            await self.apply()
+
+    async def _read(self) -> tuple[Reading, Changes[DesiredSymbol]]:
+        reading = await asyncio.to_thread(read_folder, self._folder, venue=self._venue)
+        unlisted = await self._listing.unlisted(reading.symbols)
+        refused = {
+            *reading.refused,
+            *(
+                Refusal(place, f"spec.symbol: {self._venue} lists no symbol {symbol}")
+                for symbol, (_, place) in reading.symbols.items()
+                if symbol in unlisted
+            ),
+        }
+        for refusal in sorted(refused - self._reported):
+            self._report(refusal)
+        self._reported = refused
+        return reading, changes(reading, self._current, venue=self._venue, unlisted=unlisted, now=self._clock())
+
+
+async def _changes_of(folder: Path) -> AsyncIterator[None]:
+    """One item at once, then one for each change of the folder, and every `_LOOK_AGAIN` without one."""
+    yield
+    async for _ in watchfiles.awatch(folder, recursive=False, rust_timeout=_LOOK_AGAIN, yield_on_timeout=True):
+        yield
