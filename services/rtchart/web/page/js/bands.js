@@ -1,0 +1,38 @@
+/** Which stretches of the chart are shaded, and why: outages are shown as outages. No DOM. */
+
+/** @import { Gap } from "./protocol.js" */
+
+/**
+ * @typedef {object} Band A stretch of time `[start, end)` in ms.
+ * @property {number} start
+ * @property {number} end
+ * @property {"missing" | "repairing" | "absent"} kind nothing is here; it is being fetched; the exchange itself has nothing.
+ */
+
+/**
+ * The bands for the periods without a candle and the ledger's gaps. What is being repaired is always shown; what the exchange
+ * lacks only where a whole period is empty, because elsewhere the candle itself says that it is not whole.
+ * @param {readonly { start: number, end: number }[]} holes periods without a candle
+ * @param {readonly Gap[]} gaps
+ * @returns {Band[]}
+ */
+export function bands(holes, gaps) {
+  const open = gaps.filter(({ state }) => state === "open");
+  const absent = gaps.filter(({ state }) => state === "absent");
+  /** @type {Band[]} */
+  const found = [];
+  for (const { start, end } of holes) {
+    // A hole that is being repaired has a band of its own below.
+    if (open.some((gap) => gap.start <= start && gap.end >= end)) continue;
+    found.push({ start, end, kind: absent.some((gap) => gap.start < end && gap.end > start) ? "absent" : "missing" });
+  }
+  for (const { start, end } of open) found.push({ start, end, kind: "repairing" });
+  return found.sort((a, b) => a.start - b.start);
+}
+
+/**
+ * The gaps with `gap` in them: a gap of the same start is the same gap, in a newer state.
+ * @param {readonly Gap[]} gaps
+ * @param {Gap} gap
+ */
+export const withGap = (gaps, gap) => [...gaps.filter(({ start }) => start !== gap.start), gap];

@@ -1,0 +1,81 @@
+/** The price card: the last price, its change, and the candle under the crosshair, or else the newest. */
+
+import { find, make, write } from "./dom.js";
+import * as format from "./format.js";
+import { isIncomplete } from "./store.js";
+import { texts } from "./texts.js";
+
+/** @import { Candle, Ticker } from "./protocol.js" */
+
+const FIELDS = /** @type {const} */ (["open", "high", "low", "close", "volume", "trades", "seconds"]);
+
+export class Card {
+  #price = find("card-price", HTMLElement);
+  #change = find("card-change", HTMLSpanElement);
+  #values = find("card-values", HTMLDListElement);
+  #fields = new Map(FIELDS.map((name) => [name, this.#field(name)]));
+
+  constructor() {
+    this.#change.title = texts.card.change;
+  }
+
+  /**
+   * @param {string | undefined} price the last one
+   * @param {Ticker | undefined} ticker of the shown symbol
+   * @param {number} precision
+   */
+  showPrice(price, ticker, precision) {
+    write(this.#price, price ? format.price(price, precision) : "–");
+    write(this.#change, price && ticker ? format.change(ticker.open, price) : "");
+    const percent = price && ticker ? (format.changePercent(ticker.open, price) ?? 0) : 0;
+    this.#change.dataset.direction = percent > 0 ? "up" : percent < 0 ? "down" : "";
+  }
+
+  /**
+   * @param {Candle | undefined} candle
+   * @param {number} precision
+   * @param {number} now in ms
+   */
+  showCandle(candle, precision, now) {
+    for (const name of /** @type {const} */ (["open", "high", "low", "close"])) {
+      this.#write(name, candle ? format.price(candle[name], precision) : "–");
+    }
+    this.#write("volume", candle ? format.compact(candle.volume) : "–");
+    this.#write("trades", candle ? format.compact(candle.trades) : "–");
+    this.#write("seconds", candle ? `${candle.received}/${candle.expected}` : "–");
+    const seconds = this.#fields.get("seconds");
+    if (!seconds) return;
+    const incomplete = candle !== undefined && isIncomplete(candle, now);
+    seconds.classList.toggle("incomplete", incomplete);
+    seconds.title = !candle ? "" : incomplete ? missing(candle, now) : candle.closed ? texts.card.whole : texts.card.forming;
+    const rising = candle && Number(candle.close) >= Number(candle.open);
+    this.#values.dataset.direction = candle ? (rising ? "up" : "down") : "";
+  }
+
+  /** @param {typeof FIELDS[number]} name */
+  #field(name) {
+    const group = this.#values.appendChild(make("div", `field ${name}`));
+    const term = group.appendChild(make("dt"));
+    const abbreviation = term.appendChild(make("abbr", "", texts.card[name]));
+    abbreviation.title = texts.card.names[name];
+    return group.appendChild(make("dd"));
+  }
+
+  /**
+   * @param {typeof FIELDS[number]} name
+   * @param {string} text
+   */
+  #write(name, text) {
+    const field = this.#fields.get(name);
+    if (field) write(field, text);
+  }
+}
+
+/**
+ * @param {Candle} candle
+ * @param {number} now
+ */
+function missing(candle, now) {
+  const elapsed = candle.closed ? candle.expected : Math.floor((now - candle.open_time) / 1000);
+  return texts.card.incomplete(elapsed - candle.received);
+}

@@ -1,0 +1,234 @@
+/** The chart library, behind the few things that a view does with it. */
+
+import {
+  CandlestickSeries,
+  ColorType,
+  CrosshairMode,
+  HistogramSeries,
+  createChart,
+  createSeriesMarkers,
+} from "../vendor/lightweight-charts.mjs";
+import { bar, barTime, room, volume } from "./bars.js";
+import { compact, price, time } from "./format.js";
+import { isDaily, isSeconds } from "./interval.js";
+import { Shading } from "./shading.js";
+import { isIncomplete } from "./store.js";
+
+/** @import { Time } from "../vendor/lightweight-charts.mjs" */
+/** @import { Band } from "./bands.js" */
+/** @import { Candle } from "./protocol.js" */
+/** @import { Store } from "./store.js" */
+/** @import { Palette } from "./theme.js" */
+
+/** When fewer bars than this are left of what is seen, older ones are wanted. */
+const AHEAD = 120;
+const BAR_SPACING = 8;
+
+/**
+ * @typedef {object} Handlers
+ * @property {() => void} onOlder Older candles will soon be seen.
+ * @property {(openTime: number | null) => void} onHover The candle (open time in ms) under the crosshair; `null` for none.
+ */
+
+export class Chart {
+  #precision = 2;
+  #interval = "1m";
+  /** @type {Palette | null} */
+  #palette = null;
+  /** @type {Set<number>} open times of the candles marked as incomplete */
+  #marked = new Set();
+  /** One in each pane. */
+  #shadings = /** @type {const} */ ([new Shading(), new Shading()]);
+  /** @type {number | undefined} open time of the newest bar */
+  #last;
+
+  /**
+   * @param {HTMLElement} container
+   * @param {Handlers} handlers
+   */
+  constructor(container, handlers) {
+    this.chart = createChart(container, {
+      autoSize: true,
+      layout: {
+        // The library's logo brings a style element of its own, which the page's policy refuses; the page shows the notice
+        // and the link that the licence asks for itself.
+        attributionLogo: false,
+        fontFamily: getComputedStyle(container).fontFamily,
+        fontSize: 11,
+        panes: { enableResize: true },
+      },
+      crosshair: { mode: CrosshairMode.Normal },
+      localization: {
+        priceFormatter: (/** @type {number} */ value) => price(value.toFixed(this.#precision), this.#precision),
+        timeFormatter: (/** @type {Time} */ at) => this.#time(at),
+      },
+      rightPriceScale: { borderVisible: false },
+      timeScale: { borderVisible: false, rightOffset: 6, barSpacing: BAR_SPACING, minBarSpacing: 0.5 },
+    });
+    this.candles = this.chart.addSeries(CandlestickSeries, { borderVisible: true });
+    this.volume = this.chart.addSeries(
+      HistogramSeries,
+      { priceFormat: { type: "custom", formatter: compact, minMove: 0.01 }, lastValueVisible: false, priceLineVisible: false },
+      1,
+    );
+    const [main, below] = this.chart.panes();
+    main?.setStretchFactor(5);
+    below?.setStretchFactor(1);
+    this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.1, bottom: 0 } });
+    this.candles.attachPrimitive(this.#shadings[0]);
+    this.volume.attachPrimitive(this.#shadings[1]);
+    this.markers = createSeriesMarkers(this.candles, []);
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      if (range && range.from < AHEAD) handlers.onOlder();
+    });
+    this.chart.subscribeCrosshairMove(({ time: at }) => handlers.onHover(typeof at === "number" ? at * 1000 : null));
+  }
+
+  /**
+   * Make ready for another view.
+   * @param {string} interval
+   */
+  clear(interval) {
+    this.#interval = interval;
+    this.#last = undefined;
+    this.#marked.clear();
+    this.candles.setData([]);
+    this.volume.setData([]);
+    this.markers.setMarkers([]);
+    this.shade([]);
+    this.chart.timeScale().applyOptions({ timeVisible: !isDaily(interval), secondsVisible: isSeconds(interval) });
+    this.chart.priceScale("right").applyOptions({ autoScale: true });
+  }
+
+  /**
+   * How many decimals the prices have.
+   * @param {number} precision
+   */
+  set precision(precision) {
+    if (precision === this.#precision) return;
+    this.#precision = precision;
+    this.candles.applyOptions({ priceFormat: { type: "price", precision, minMove: 10 ** -precision } });
+  }
+
+  /**
+   * @param {Palette} palette
+   * @param {Store} store what is drawn, in the new colours from now on
+   */
+  setPalette(palette, store) {
+    this.#palette = palette;
+    this.chart.applyOptions({
+      layout: {
+        background: { type: ColorType.Solid, color: palette.editor },
+        textColor: palette.muted,
+        panes: { separatorColor: palette.line, separatorHoverColor: palette.grid },
+      },
+      grid: { vertLines: { color: palette.grid }, horzLines: { color: palette.grid } },
+      crosshair: {
+        vertLine: { color: palette.muted, labelBackgroundColor: palette.accent },
+        horzLine: { color: palette.muted, labelBackgroundColor: palette.accent },
+      },
+    });
+    this.candles.applyOptions({
+      upColor: palette.up,
+      borderUpColor: palette.up,
+      wickUpColor: palette.up,
+      downColor: palette.down,
+      borderDownColor: palette.down,
+      wickDownColor: palette.down,
+    });
+    for (const shading of this.#shadings) shading.palette = palette;
+    this.draw(store, Date.now());
+  }
+
+  /**
+   * Draw everything anew; what is in sight stays where it is.
+   * @param {Store} store
+   * @param {number} now in ms
+   */
+  draw(store, now) {
+    const palette = this.#palette;
+    if (!palette) return;
+    const bars = [];
+    const volumes = [];
+    this.#marked.clear();
+    let previous;
+    for (const candle of store.candles) {
+      bars.push(...room(this.#interval, previous, candle.open_time), bar(candle, now, palette));
+      volumes.push(volume(candle, palette));
+      if (isIncomplete(candle, now)) this.#marked.add(candle.open_time);
+      previous = candle.open_time;
+    }
+    this.#last = previous;
+    this.candles.setData(bars);
+    this.volume.setData(volumes);
+    this.#mark();
+  }
+
+  /**
+   * Draw one candle that is new at the end, or has changed in place.
+   * @param {Candle} candle
+   * @param {number} now in ms
+   */
+  update(candle, now) {
+    const palette = this.#palette;
+    if (!palette) return;
+    const older = this.#last !== undefined && candle.open_time < this.#last;
+    if (!older) {
+      for (const empty of room(this.#interval, this.#last, candle.open_time)) this.candles.update(empty);
+      this.#last = candle.open_time;
+    }
+    this.candles.update(bar(candle, now, palette), older);
+    this.volume.update(volume(candle, palette), older);
+    const incomplete = isIncomplete(candle, now);
+    if (incomplete === this.#marked.has(candle.open_time)) return;
+    if (incomplete) this.#marked.add(candle.open_time);
+    else this.#marked.delete(candle.open_time);
+    this.#mark();
+  }
+
+  /**
+   * Shade these stretches.
+   * @param {Band[]} bands
+   */
+  shade(bands) {
+    for (const shading of this.#shadings) shading.show(bands, this.#last ?? 0);
+  }
+
+  /** Show the newest candles, at the usual width. */
+  scrollToNow() {
+    this.chart.timeScale().applyOptions({ barSpacing: BAR_SPACING });
+    this.chart.timeScale().scrollToRealTime();
+  }
+
+  /**
+   * Move by this many bars, to newer ones when positive.
+   * @param {number} bars
+   */
+  scroll(bars) {
+    const scale = this.chart.timeScale();
+    scale.scrollToPosition(scale.scrollPosition() + bars, false);
+  }
+
+  /**
+   * Show this many times as much, around the right edge.
+   * @param {number} factor
+   */
+  zoom(factor) {
+    const scale = this.chart.timeScale();
+    scale.applyOptions({ barSpacing: Math.max(0.5, scale.options().barSpacing / factor) });
+  }
+
+  #mark() {
+    const color = this.#palette?.warn ?? "";
+    this.markers.setMarkers(
+      [...this.#marked]
+        .sort((a, b) => a - b)
+        .map((openTime) => ({ time: barTime(openTime), position: "belowBar", shape: "circle", color, size: 0.4 })),
+    );
+  }
+
+  /** @param {Time} at */
+  #time(at) {
+    return time(Number(at) * 1000, { clock: !isDaily(this.#interval), seconds: isSeconds(this.#interval) });
+  }
+}

@@ -1,0 +1,152 @@
+/** Where the page's parts meet. */
+
+import * as api from "./api.js";
+import { Card } from "./card.js";
+import { choose, intervalsOf } from "./choose.js";
+import { find, write } from "./dom.js";
+import { Drawer } from "./drawer.js";
+import { Feed } from "./feed.js";
+import * as format from "./format.js";
+import { afterPaint, onFrame } from "./frame.js";
+import { inspect } from "./inspect.js";
+import { bindKeys } from "./keys.js";
+import { nowUs } from "./latency.js";
+import { LatencyMeter } from "./meter.js";
+import { Sidebar } from "./sidebar.js";
+import { StatusBar } from "./status.js";
+import { Tab } from "./tab.js";
+import { fill, texts } from "./texts.js";
+import { Theme } from "./theme.js";
+import { parse, query } from "./url.js";
+import { ChartView } from "./view.js";
+
+/** @import { SymbolInfo, Ticker, View } from "./protocol.js" */
+
+const REPORT_EVERY = 10_000;
+const SYMBOLS_EVERY = 5_000;
+const RETRY = 2_000;
+
+fill(document);
+
+/** @type {SymbolInfo[]} */
+let symbols = [];
+/** @type {Map<string, Ticker>} */
+const tickers = new Map();
+const meter = new LatencyMeter();
+const notice = find("notice", HTMLParagraphElement);
+const status = new StatusBar();
+const card = new Card();
+const drawer = new Drawer();
+const tab = new Tab((interval) => go({ ...view.shown, interval }));
+const sidebar = new Sidebar(({ exchange, symbol }) => {
+  go({ ...view.shown, exchange, symbol });
+  drawer.close();
+});
+
+/** The server's time in ms. */
+const now = () => (nowUs() + meter.clock.offset) / 1000;
+
+const feed = new Feed(new URL("ws", document.baseURI).href.replace(/^http/, "ws"), {
+  onStatus: (state) => {
+    status.connection = state;
+    if (state.state === "connecting") meter.clock.clear();
+  },
+  onPong: (sent, received, server) => meter.clock.add(sent, received, server),
+  onTickers: (news) => {
+    for (const ticker of news) tickers.set(`${ticker.exchange}:${ticker.symbol}`, ticker);
+    sidebar.update(news);
+    if (news.some(({ exchange, symbol }) => !symbols.some((info) => info.exchange === exchange && info.symbol === symbol))) {
+      void refreshSymbols();
+    }
+  },
+});
+
+const view = new ChartView({
+  container: find("chart", HTMLDivElement),
+  feed,
+  fetchPage: api.candlesBefore,
+  now,
+  onCandle: (candle, precision) => {
+    const last = view.store.last?.close;
+    const { exchange, symbol } = view.shown ?? { exchange: "", symbol: "" };
+    card.showPrice(last, tickers.get(`${exchange}:${symbol}`), precision);
+    card.showCandle(candle, precision, now());
+    document.title = texts.title(symbol, last ? format.price(last, precision) : "");
+  },
+  onGaps: (gaps) => (status.gaps = gaps),
+  onState: (state, detail = "") => {
+    const text = {
+      loading: texts.loading,
+      ready: "",
+      empty: texts.empty,
+      refused: texts.unavailable(detail),
+      history: texts.historyFailed(detail),
+    }[state];
+    notice.hidden = !text;
+    notice.dataset.state = state;
+    write(notice, text);
+  },
+  onDrawn: ({ stamps }, frame) => {
+    if (!stamps || document.hidden) return;
+    afterPaint(() => {
+      meter.add(stamps, frame.at_us, nowUs());
+      onFrame(status, () => (status.latency = meter));
+    });
+  },
+});
+
+status.bindTheme(new Theme((palette) => view.setPalette(palette)));
+status.latency = meter;
+
+/**
+ * Show what is wished for, as far as it exists.
+ * @param {Partial<View>} wish
+ * @param {"push" | "replace" | "none"} history what becomes of the address
+ */
+function go(wish, history = "push") {
+  const next = choose(symbols, wish);
+  if (!next || (view.shown && query(next) === query(view.shown))) return;
+  const info = /** @type {SymbolInfo} */ (
+    symbols.find(({ exchange, symbol }) => exchange === next.exchange && symbol === next.symbol)
+  );
+  if (history === "push") window.history.pushState(null, "", query(next));
+  if (history === "replace") window.history.replaceState(null, "", query(next));
+  tab.show(next, intervalsOf(info));
+  status.venue = next.exchange;
+  view.show(next);
+  sidebar.shown = next;
+}
+
+/** Ask for the list again; a first symbol is shown as soon as there is one. */
+async function refreshSymbols() {
+  try {
+    symbols = await api.symbols();
+  } catch (error) {
+    if (!view.shown) {
+      notice.hidden = false;
+      write(notice, texts.unavailable(/** @type {Error} */ (error).message));
+    }
+    return false;
+  }
+  sidebar.symbols = symbols;
+  if (!view.shown) go(parse(location.search), "replace");
+  else sidebar.shown = view.shown;
+  return symbols.length > 0;
+}
+
+async function followSymbols() {
+  const found = await refreshSymbols();
+  setTimeout(followSymbols, found ? SYMBOLS_EVERY : RETRY);
+}
+
+window.addEventListener("popstate", () => go(parse(location.search), "none"));
+window.addEventListener("online", () => feed.connection.wake());
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) feed.connection.wake();
+});
+setInterval(() => feed.report(meter.takeReport()), REPORT_EVERY);
+
+bindKeys(find("chart", HTMLDivElement), view.chart);
+inspect(view, feed);
+feed.connection.start();
+void followSymbols();

@@ -1,0 +1,74 @@
+/** The status bar: connection, venue, gaps, latency, theme. */
+
+import { find, write } from "./dom.js";
+import { duration } from "./format.js";
+import { texts, venue } from "./texts.js";
+
+/** @import { Status } from "./connection.js" */
+/** @import { LatencyMeter } from "./meter.js" */
+/** @import { Gap } from "./protocol.js" */
+/** @import { Theme } from "./theme.js" */
+
+const CALM = 700;
+
+export class StatusBar {
+  #connection = find("status-connection", HTMLSpanElement);
+  #venue = find("status-venue", HTMLSpanElement);
+  #gaps = find("status-gaps", HTMLSpanElement);
+  #latency = find("status-latency", HTMLSpanElement);
+  #theme = find("theme", HTMLButtonElement);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #pending;
+
+  /** @param {Status} status */
+  set connection({ state, attempt }) {
+    clearTimeout(this.#pending);
+    // Between tries it stays "Reconnecting": going back and forth with "Connecting" would flicker.
+    const shown = state === "connecting" && attempt > 1 ? "waiting" : state;
+    const show = () => {
+      this.#connection.dataset.state = shown;
+      this.#connection.title = texts.stateHints[shown];
+      write(/** @type {Element} */ (this.#connection.lastElementChild), texts.states[shown]);
+    };
+    // A connection that is back at once was no news.
+    if (shown === "waiting" && this.#connection.dataset.state === "open") this.#pending = setTimeout(show, CALM);
+    else show();
+  }
+
+  /** @param {string} exchange */
+  set venue(exchange) {
+    const simulated = exchange === "sim";
+    this.#venue.dataset.exchange = exchange;
+    this.#venue.title = simulated ? venue(exchange) + texts.simulated : texts.live;
+    write(/** @type {Element} */ (this.#venue.firstElementChild), venue(exchange));
+    write(/** @type {Element} */ (this.#venue.lastElementChild), simulated ? texts.simulated : "");
+  }
+
+  /** @param {readonly Gap[]} gaps */
+  set gaps(gaps) {
+    const open = gaps.filter(({ state }) => state === "open").length;
+    this.#gaps.dataset.open = String(open > 0);
+    this.#gaps.title = texts.gapsHint(open, gaps.filter(({ state }) => state === "absent").length);
+    write(this.#gaps, texts.gaps(open));
+  }
+
+  /** @param {LatencyMeter} meter */
+  set latency(meter) {
+    const whole = meter.median("event_to_painted");
+    write(/** @type {Element} */ (this.#latency.lastElementChild), whole === null ? texts.noLatency : duration(whole));
+    this.#latency.title = [texts.latencyHint, ...meter.lines()].join("\n");
+  }
+
+  /** @param {Theme} theme */
+  bindTheme(theme) {
+    const label = () => {
+      write(/** @type {Element} */ (this.#theme.lastElementChild), texts.theme[theme.choice]);
+      this.#theme.setAttribute("aria-label", texts.theme[theme.choice]);
+    };
+    this.#theme.addEventListener("click", () => {
+      theme.next();
+      label();
+    });
+    label();
+  }
+}

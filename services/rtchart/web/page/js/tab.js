@@ -1,0 +1,45 @@
+/** The head of the chart pane: which symbol, from where, and in which interval. */
+
+import { find, make, write } from "./dom.js";
+import { texts, venue } from "./texts.js";
+
+/** @import { View } from "./protocol.js" */
+
+export class Tab {
+  #symbol = find("tab-symbol", HTMLSpanElement);
+  #venue = find("tab-venue", HTMLSpanElement);
+  #intervals = find("intervals", HTMLDivElement);
+  #chart = find("chart", HTMLDivElement);
+
+  /** @param {(interval: string) => void} onInterval */
+  constructor(onInterval) {
+    this.#intervals.addEventListener("click", ({ target }) => {
+      if (target instanceof HTMLButtonElement) onInterval(target.value);
+    });
+  }
+
+  /**
+   * @param {View} view
+   * @param {readonly string[]} intervals those that the symbol has
+   */
+  show(view, intervals) {
+    write(this.#symbol, view.symbol);
+    write(this.#venue, venue(view.exchange));
+    this.#venue.dataset.exchange = view.exchange;
+    this.#chart.setAttribute("aria-label", texts.chart(view.symbol, venue(view.exchange), view.interval));
+    const known = [...this.#intervals.children].map((button) => button.textContent).join();
+    if (known !== intervals.join()) this.#intervals.replaceChildren(...intervals.map(button));
+    for (const child of this.#intervals.children) {
+      child.setAttribute("aria-pressed", String(child.textContent === view.interval));
+      if (child.textContent === view.interval) child.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
+  }
+}
+
+/** @param {string} interval */
+function button(interval) {
+  const element = make("button", "", interval);
+  element.type = "button";
+  element.value = interval;
+  return element;
+}

@@ -1,0 +1,92 @@
+/** Every text that people read, so that another language is one file. */
+
+export const texts = {
+  title: (/** @type {string} */ symbol, /** @type {string} */ price) => (price ? `${price} ${symbol}` : symbol),
+  symbols: "Symbols",
+  filter: "Filter symbols",
+  filterKey: "Press / to filter",
+  openSymbols: "Open the symbol list",
+  closeSymbols: "Close the symbol list",
+  noMatch: "No symbol matches.",
+  noSymbols: "No symbols yet. Add a Symbol manifest to the folder that rtchart follows, or apply one with kubectl.",
+  intervals: "Interval",
+  chart: (/** @type {string} */ symbol, /** @type {string} */ venue, /** @type {string} */ interval) =>
+    `Candlestick chart of ${symbol} at ${venue}, interval ${interval}. Times are UTC. The arrow keys move it, plus and minus zoom, End goes to the newest candle.`,
+  loading: "Loading…",
+  empty: "No candle yet. The first one appears with the first second that comes in.",
+  unavailable: (/** @type {string} */ reason) => `Nothing to show: ${reason}.`,
+  historyFailed: (/** @type {string} */ reason) => `Older candles could not be loaded: ${reason}.`,
+  venues: /** @type {Record<string, string>} */ ({ binance: "Binance", sim: "Simulated" }),
+  simulated: " prices, not a real market",
+  volume: (/** @type {string} */ amount) => `Vol ${amount}`,
+  live: "Live from the exchange",
+  states: { connecting: "Connecting…", open: "Live", waiting: "Reconnecting…", offline: "Offline" },
+  stateHints: {
+    connecting: "Opening the connection to the server",
+    open: "Every change arrives as it happens",
+    waiting: "The connection was lost; what is shown stays, and the chart resumes where it was",
+    offline: "This device has no network; the chart resumes when it is back",
+  },
+  latencyLabel: "Latency",
+  noLatency: "– ms",
+  latencyHint: "Median of the last minute, from the exchange to your eye",
+  stages: /** @type {Record<string, string>} */ ({
+    event_to_received: "exchange → received",
+    received_to_published: "received → Kafka",
+    published_to_consumed: "Kafka → web",
+    consumed_to_sent: "web → sent",
+    sent_to_painted: "sent → painted",
+    event_to_painted: "exchange → your eye",
+  }),
+  clock: (/** @type {string} */ offset, /** @type {string} */ uncertainty) =>
+    `clock offset ${offset} ± ${uncertainty}, removed`,
+  gaps: (/** @type {number} */ open) => (open === 1 ? "1 gap" : `${open} gaps`),
+  gapsHint: (/** @type {number} */ open, /** @type {number} */ absent) =>
+    `${open} being repaired, ${absent} that the exchange itself has nothing for`,
+  utc: "UTC",
+  theme: { system: "Theme: system", light: "Theme: light", dark: "Theme: dark" },
+  card: {
+    open: "O",
+    high: "H",
+    low: "L",
+    close: "C",
+    volume: "Vol",
+    trades: "Trades",
+    seconds: "Seconds",
+    names: {
+      open: "Open",
+      high: "High",
+      low: "Low",
+      close: "Close",
+      volume: "Volume",
+      trades: "Trades",
+      seconds: "Seconds received",
+    },
+    change: "Change over 24 hours",
+    whole: "Every second of this candle came in",
+    forming: "This candle is forming",
+    incomplete: (/** @type {number} */ missing) =>
+      `${missing} ${missing === 1 ? "second is" : "seconds are"} missing in this candle`,
+  },
+  bands: { missing: "no data", repairing: "being repaired", absent: "the exchange has no data" },
+};
+
+/**
+ * Fill the elements that name a text, `data-text` for their content and `data-label` for their accessible name.
+ * @param {ParentNode} root
+ */
+export function fill(root) {
+  const flat = /** @type {Record<string, unknown>} */ (texts);
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-text]"))) {
+    element.textContent = String(flat[element.dataset.text ?? ""]);
+  }
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-label]"))) {
+    element.setAttribute("aria-label", String(flat[element.dataset.label ?? ""]));
+  }
+}
+
+/**
+ * A venue's name as people know it.
+ * @param {string} exchange
+ */
+export const venue = (exchange) => texts.venues[exchange] ?? exchange;

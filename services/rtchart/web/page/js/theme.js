@@ -1,0 +1,69 @@
+/** Light, dark or as the system has it; and the colours of the canvas, which come from the style sheet like all others. */
+
+const KEY = "rtchart.theme";
+const CHOICES = /** @type {const} */ (["system", "light", "dark"]);
+
+/** @typedef {typeof CHOICES[number]} Choice */
+
+/** The colours that the chart draws with, by the names of their custom properties. */
+const COLOURS = /** @type {const} */ ([
+  "editor", "text", "muted", "grid", "line", "accent", "up", "down", "warn", "up-volume", "down-volume", "missing", "repairing",
+]); // prettier-ignore
+
+/** @typedef {Record<typeof COLOURS[number], string>} Palette */
+
+export class Theme {
+  #dark = matchMedia("(prefers-color-scheme: dark)");
+  /** @type {Choice} */
+  #choice;
+
+  /** @param {(palette: Palette) => void} onChange called once now, and at each change */
+  constructor(onChange) {
+    this.onChange = onChange;
+    this.#choice = CHOICES.find((choice) => choice === read()) ?? "system";
+    this.#dark.addEventListener("change", () => this.#apply());
+    this.#apply();
+  }
+
+  get choice() {
+    return this.#choice;
+  }
+
+  /** The next choice: system, light, dark, and round again. */
+  next() {
+    this.#choice = CHOICES[(CHOICES.indexOf(this.#choice) + 1) % CHOICES.length] ?? "system";
+    try {
+      localStorage.setItem(KEY, this.#choice);
+    } catch {
+      // Storage can be off; the choice then lasts as long as the page.
+    }
+    this.#apply();
+  }
+
+  #apply() {
+    document.documentElement.dataset.theme = this.#choice;
+    this.onChange(palette());
+  }
+}
+
+function read() {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The style sheet's colours as the browser resolves them now, in a form that a canvas takes.
+ * @returns {Palette}
+ */
+function palette() {
+  const probe = document.body.appendChild(document.createElement("i"));
+  const colours = COLOURS.map((name) => {
+    probe.style.color = `var(--${name})`;
+    return [name, getComputedStyle(probe).color];
+  });
+  probe.remove();
+  return Object.fromEntries(colours);
+}

@@ -1,0 +1,59 @@
+"""Chromium for the tests of the page: how it is started, and how it is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.async_api import ConsoleMessage, Page
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def complaints(page: Page) -> list[str]:
+    """What the page's console will have complained about: errors, warnings, and exceptions that nobody caught."""
+    found: list[str] = []
+
+    def console(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            found.append(f"{message.type}: {message.text}")
+
+    page.on("console", console)
+    page.on("pageerror", lambda error: found.append(f"exception: {error}"))
+    return found
+
+
+async def inspect(page: Page, what: str) -> Any:
+    """What `window.rtchart` says, such as ``inspect(page, "candles().length")``."""
+    return await page.evaluate(f"() => window.rtchart.{what}")
+
+
+async def until(page: Page, condition: str, argument: Any = None) -> None:
+    """Wait for a condition on ``r``, which is `window.rtchart`, and on ``a``, the argument."""
+    await page.wait_for_function(f"(a) => {{ const r = window.rtchart; return r && ({condition}); }}", arg=argument)
+
+
+async def painted_colours(page: Page) -> set[tuple[int, int, int]]:
+    """The colours on the chart's canvases that cover more than a few pixels."""
+    counts = await page.evaluate(
+        """() => {
+          const counts = {};
+          for (const canvas of document.querySelectorAll("#chart canvas")) {
+            if (!canvas.width || !canvas.height) continue;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            for (let at = 0; at < data.length; at += 4) {
+              if (data[at + 3] < 255) continue;
+              const key = `${data[at]},${data[at + 1]},${data[at + 2]}`;
+              counts[key] = (counts[key] ?? 0) + 1;
+            }
+          }
+          return counts;
+        }"""
+    )
+    return {tuple(map(int, key.split(","))) for key, count in counts.items() if count > 20}  # type: ignore[misc]

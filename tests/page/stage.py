@@ -1,0 +1,218 @@
+"""A server that speaks the page's protocol and says exactly what a test wants it to say, on a real port.
+
+For what the real services cannot be made to do at will: a candle with missing seconds, an outage, a lost connection. The
+real ones are in test_live.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from quart import Quart, Response, request, send_from_directory, websocket
+
+import rtchart.web
+from rtchart.core.interval import interval
+from rtchart.process.clock import now_ms, now_us
+from tests.page import market
+from tests.page.market import Json
+
+PAGE = Path(rtchart.web.__file__).parent / "page"
+POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'"
+
+
+@dataclass
+class Stage:
+    """``exchange`` is said to be the venue; ``edit`` has the last word on every candle by its open time (None: there is none)."""
+
+    exchange: str = "binance"
+    symbols: list[str] = field(default_factory=lambda: list(market.SYMBOLS))
+    gaps: list[Json] = field(default_factory=list)
+    edit: dict[int, Json | None] = field(default_factory=dict)
+    received: list[Json] = field(default_factory=list)
+    """Every message of every client."""
+    pages: list[int] = field(default_factory=list)
+    """The `end` of every page of history that was asked for."""
+    url: str = ""
+    refuse: bool = False
+    """Whether sockets are closed at once."""
+    _clients: set[Client] = field(default_factory=set)
+
+    def candles(self, symbol: str, name: str, end: int, limit: int) -> list[Json]:
+        """The newest ``limit`` that open before ``end``, oldest first."""
+        now, length, found = now_ms(), interval(name), []
+        at = length.previous_open(end)
+        while at >= market.BEGINNING and len(found) < limit:
+            candle = self.edit.get(at, market.candle(symbol, name, at, now))
+            if candle is not None:
+                found.append(candle)
+            at = length.previous_open(at)
+        return found[::-1]
+
+    async def send(self, *messages: Json) -> None:
+        """One frame to every client."""
+        for client in list(self._clients):
+            await client.send(*messages)
+
+    async def drop(self) -> None:
+        """Close every socket, as a server that goes away does."""
+        for client in list(self._clients):
+            client.closing.set()
+
+    async def second(self) -> None:
+        """What a second brings: the forming candle of each subscription, and every ticker."""
+        now = now_ms()
+        for client in list(self._clients):
+            messages: list[Json] = [
+                {
+                    "op": "candle",
+                    **view,
+                    "candle": self.edit.get(at := interval(view["interval"]).open_time(now))
+                    or market.candle(view["symbol"], view["interval"], at, now),
+                    "stamps": {
+                        "event_ms": now - 21,
+                        "received_us": now_us() - 9_000,
+                        "published_us": now_us() - 6_000,
+                        "consumed_us": now_us() - 2_000,
+                    },
+                }
+                for view in client.views
+            ]
+            if client.tickers:
+                messages.append({"op": "tickers", "tickers": [market.ticker(self.exchange, s, now) for s in self.symbols]})
+            await client.send(*messages)
+
+    def app(self) -> Quart:
+        app = Quart(__name__, static_folder=None)
+
+        @app.get("/")
+        async def index() -> Response:
+            html = (PAGE / "index.html").read_text(encoding="utf-8").replace("__STATIC__", "static/test")
+            return Response(html, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": POLICY})
+
+        @app.get("/static/test/<path:path>")
+        async def static(path: str) -> Response:
+            return await send_from_directory(PAGE, path)
+
+        @app.get("/api/v1/symbols")
+        async def symbols() -> Json:
+            identity = {"exchange": self.exchange, "intervals": market.INTERVALS, "status": "streaming"}
+            return {"symbols": [{**identity, "symbol": name, "price": None} for name in self.symbols]}
+
+        @app.get("/api/v1/candles")
+        async def candles() -> Json:
+            end, limit = int(request.args["end"]), int(request.args["limit"])
+            self.pages.append(end)
+            found = self.candles(request.args["symbol"], request.args["interval"], end, limit)
+            more = len(found) == limit
+            return {**_view(dict(request.args)), "candles": found, "next": found[0]["open_time"] if more else None}
+
+        @app.websocket("/ws")
+        async def socket() -> None:
+            if self.refuse:
+                return
+            await Client(self).run()
+
+        return app
+
+
+def _view(message: Json) -> Json:
+    return {name: message[name] for name in ("exchange", "symbol", "interval")}
+
+
+class Client:
+    """One socket."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.views: list[Json] = []
+        self.tickers = False
+        self.closing = asyncio.Event()
+        self._seq = 0
+
+    async def send(self, *messages: Json) -> None:
+        if messages:
+            self._seq += 1
+            await websocket_send(self, json.dumps({"seq": self._seq, "at_us": now_us(), "messages": messages}))
+
+    async def run(self) -> None:
+        self.socket = websocket._get_current_object()
+        self.stage._clients.add(self)
+        reader = asyncio.ensure_future(self._read())
+        closing = asyncio.ensure_future(self.closing.wait())
+        try:
+            await asyncio.wait({reader, closing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.stage._clients.discard(self)
+            for task in (reader, closing):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    async def _read(self) -> None:
+        while True:
+            message = json.loads(await self.socket.receive())
+            self.stage.received.append(message)
+            await self.send(*self._answer(message))
+
+    def _answer(self, message: Json) -> list[Json]:
+        match message:
+            case {"op": "ping"}:
+                return [{"op": "pong", "id": message["id"], "at_us": message["at_us"], "server_us": now_us()}]
+            case {"op": "subscribe", "channel": "tickers"}:
+                self.tickers = True
+                now, venue = now_ms(), self.stage.exchange
+                tickers = [market.ticker(venue, name, now) for name in self.stage.symbols]
+                return [{"op": "tickers", "id": message["id"], "tickers": tickers}]
+            case {"op": "subscribe"}:
+                view, since = _view(message), message.get("since")
+                self.views.append(view)
+                found = self.stage.candles(view["symbol"], view["interval"], now_ms() + 1, message["limit"])
+                if since is not None:
+                    found = [candle for candle in found if candle["open_time"] >= since]
+                answer = {"op": "snapshot", "id": message["id"], **view, "candles": found, "gaps": self.stage.gaps}
+                return [{**answer, "recovered": since is not None}]
+            case {"op": "unsubscribe"}:
+                self.views.remove(_view(message))
+                return [{"op": "unsubscribed", "id": message["id"]}]
+        return []
+
+
+async def websocket_send(client: Client, text: str) -> None:
+    await client.socket.send(text)
+
+
+@contextlib.asynccontextmanager
+async def serving(stage: Stage) -> AsyncIterator[Stage]:
+    """The stage on a free port; a second passes each quarter of a real one, so that tests need not wait."""
+    config = Config()
+    config.bind, config.accesslog, config.errorlog = ["127.0.0.1:0"], None, None
+    bound: list[Any] = config.create_sockets().insecure_sockets
+    port = bound[0].getsockname()[1]
+    config.bind = [f"fd://{bound[0].detach()}"]
+    stop = asyncio.Event()
+    server = asyncio.ensure_future(serve(stage.app(), config, shutdown_trigger=stop.wait, mode="asgi"))
+    stage.url = f"http://127.0.0.1:{port}/"
+
+    async def seconds() -> None:
+        while True:
+            await asyncio.sleep(0.25)
+            await stage.second()
+
+    ticking = asyncio.ensure_future(seconds())
+    try:
+        yield stage
+    finally:
+        ticking.cancel()
+        await stage.drop()
+        stop.set()
+        await server
+
+
