@@ -33,11 +33,13 @@ class Child:
         cwd: Path | None = None,
         user: tuple[int, int] | None = None,
         death_signal: signal.Signals = signal.SIGTERM,
+        record: Path | None = None,
     ) -> Child:
         """Start the command with both outputs to ``output`` (a file, or ``asyncio.subprocess.PIPE``).
 
-        ``user`` is (uid, gid) to run as; only root can choose. ``death_signal`` reaches it when this process has died. The
-        calling thread must live as long as the child: Linux takes its end for the parent's.
+        ``user`` is (uid, gid) to run as; only root can choose. ``death_signal`` reaches it when this process has died. In
+        the file ``record`` its number is kept for `end_leftover`. The calling thread must live as long as the child: Linux
+        takes its end for the parent's.
         """
         uid, gid = user or (-1, -1)
         tether = [sys.executable, "-I", "-S", _TETHER, os.getpid(), int(death_signal), uid, gid]
@@ -51,6 +53,8 @@ class Child:
             # A group of its own: Ctrl-C reaches the supervisor alone, which stops its children in order.
             start_new_session=True,
         )
+        if record:
+            _write_record(record, process.pid)
         return cls(process)
 
     @property
@@ -87,23 +91,34 @@ class Child:
             await self.wait()
 
 
-async def end_leftover(pid: int, marks: Sequence[str], number: signal.Signals, *, within: float) -> bool:
-    """End the process of an earlier run, if ``pid`` still is it: its command line holds one of ``marks``.
+async def end_leftover(record: Path, number: signal.Signals = signal.SIGTERM, *, within: float) -> None:
+    """End the child of an earlier run that was recorded there, if it still runs.
 
-    True when no such process is left that could hold the data folder.
+    On Linux it is ending already, because its parent has died; elsewhere it is not.
     """
+    process = _recorded(record)
+    if process is not None:
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            process.send_signal(number)
+            try:
+                # Not a child of ours: its end can only be polled, in a thread.
+                await asyncio.to_thread(process.wait, within)
+            except psutil.TimeoutExpired:
+                process.kill()
+                await asyncio.to_thread(process.wait, within)
+
+
+def _write_record(record: Path, pid: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        record.parent.mkdir(exist_ok=True)
+        record.write_text(f"{pid} {psutil.Process(pid).create_time()!r}")
+
+
+def _recorded(record: Path) -> psutil.Process | None:
+    """The process that the record names, if its number is not another program's by now."""
     try:
-        process = psutil.Process(pid)
-        if not any(mark in part for part in process.cmdline() for mark in marks):
-            return True
-        process.send_signal(number)
-        # psutil's wait polls, and the process is not our child: in a thread.
-        await asyncio.to_thread(process.wait, within)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.TimeoutExpired:
-        process.kill()
-        await asyncio.to_thread(process.wait, within)
-    except psutil.AccessDenied:
-        return False
-    return True
+        pid, created = record.read_text().split()
+        process = psutil.Process(int(pid))
+        return process if process.create_time() == float(created) else None
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
+        return None

@@ -22,23 +22,26 @@ class Engine(ABC):
 
     name: str
     stop_signal = signal.SIGTERM
-    stop_within = 4.0
-    """Seconds after which it is killed instead. What it had acknowledged is safe then too; only its next start is slower."""
 
     def __init__(self, folder: Path, *, log: Path | None = None) -> None:
         self.folder = folder.absolute()
         self.log = (log or folder / f"{self.name}.log").absolute()
         self.child: Child | None = None
+        self._record = self.folder / f"{self.name}.pid"
 
     @abstractmethod
     async def start(self) -> Self:
         """Start it, the first time with an empty folder, and return when it serves. Raises `UserError`."""
 
-    async def stop(self) -> None:
-        """End it, within `stop_within` seconds. Does nothing when it does not run."""
+    async def stop(self, *, within: float = 4.0) -> None:
+        """End it; does nothing when it does not run.
+
+        After ``within`` seconds it is killed: what it had acknowledged is safe then too, only its next start is slower.
+        """
         if self.child is not None:
-            await self.child.stop(self.stop_signal, within=self.stop_within)
+            await self.child.stop(self.stop_signal, within=within)
             self.child = None
+            self._record.unlink(missing_ok=True)
 
     async def __aenter__(self) -> Self:
         return await self.start()

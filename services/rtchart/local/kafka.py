@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import shutil
 import struct
 import uuid
@@ -47,7 +46,6 @@ class Kafka(Engine):
         self._port = 0
         self._brief = brief
         self._properties = self.folder / "server.properties"
-        self._pid_file = self.folder / "kafka.pid"
         self._data = self.folder / "data"
 
     @property
@@ -59,7 +57,7 @@ class Kafka(Engine):
         """Start the broker: 2–4 s, at the first time twice that, and the time to fetch its jars. Raises `UserError`."""
         self.make_folder()
         classpath = await asyncio.to_thread(jars.classpath)
-        await self._end_leftover()
+        await end_leftover(self._record, self.stop_signal, within=10)
         self._port, controller_port = free_ports(2)
         self._port = self._wanted_port or self._port
         (self.folder / "log4j2.properties").write_text(_log4j(self.log))
@@ -78,14 +76,11 @@ class Kafka(Engine):
         await self._format(java, controller_port)
         self._properties.write_text(_server_properties(self._data, self._port, controller_port))
         with self.log.open("ab") as output:
-            self.child = await Child.start([*java, "kafka.Kafka", self._properties], output=output, cwd=self.folder)
-        self._pid_file.write_text(str(self.child.pid))
+            self.child = await Child.start(
+                [*java, "kafka.Kafka", self._properties], output=output, cwd=self.folder, record=self._record
+            )
         await self.until_ready(self._ready, within=90)
         return self
-
-    async def stop(self) -> None:
-        await super().stop()
-        self._pid_file.unlink(missing_ok=True)
 
     async def _format(self, java: list[str | Path], controller_port: int) -> None:
         """Give the folder its identity, once: consumers' offsets are bound to it."""
@@ -104,10 +99,6 @@ class Kafka(Engine):
         if code := await tool.wait():
             raise self._failed(f"cannot format its folder (exit code {code})")
         fresh.rename(self._data)
-
-    async def _end_leftover(self) -> None:
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            await end_leftover(int(self._pid_file.read_text()), [str(self._properties)], self.stop_signal, within=10)
 
     async def _ready(self) -> bool:
         """Whether the broker answers a request: it does when it has its place in the cluster, and not before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pwd
@@ -13,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
+
+import psutil
 
 from rtchart.core.errors import UserError
 from rtchart.local.child import Child, end_leftover
@@ -75,7 +78,8 @@ class Postgres(Engine):
         owner = self._owner()
         if owner:
             self._admit(owner)
-        await self._end_leftover()
+        await end_leftover(self._record, self.stop_signal, within=10)
+        self._forget_the_dead()
         await self._initialize(owner)
         self._port = self._wanted_port or free_ports(1)[0]
         if len(str(self._sockets)) > _SOCKET_FOLDER_LENGTH:
@@ -96,12 +100,13 @@ class Postgres(Engine):
                 cwd=self._data,
                 user=owner,
                 death_signal=self.stop_signal,
+                record=self._record,
             )
         await self.until_ready(self._ready, within=60)
         return self
 
-    async def stop(self) -> None:
-        await super().stop()
+    async def stop(self, *, within: float = 4.0) -> None:
+        await super().stop(within=within)
         if self._sockets.parent != self.folder:
             shutil.rmtree(self._sockets, ignore_errors=True)
             self._sockets = self.folder / "socket"
@@ -149,14 +154,17 @@ class Postgres(Engine):
             raise self._failed(f"cannot make its data folder (initdb, exit code {code})")
         fresh.rename(self._data)
 
-    async def _end_leftover(self) -> None:
-        """End the server of an earlier run, and forget one that died with its machine and whose number another program has."""
+    def _forget_the_dead(self) -> None:
+        """Remove the pid file of a server that died, which would stop this one if another program has its number now."""
         lines = self._pid_file()
         if not lines:
             return
-        if not await end_leftover(int(lines[0]), [str(self._data)], self.stop_signal, within=10):
-            raise UserError(f"another PostgreSQL uses {self._data} (process {lines[0]}); end it, or choose another --data-dir")
-        (self._data / "postmaster.pid").unlink(missing_ok=True)
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, ValueError):
+            if str(self._data) in psutil.Process(int(lines[0])).cmdline():
+                raise UserError(
+                    f"another PostgreSQL uses {self._data} (process {lines[0]}); end it, or choose another --data-dir"
+                )
+        (self._data / "postmaster.pid").unlink()
 
     def _owner(self) -> tuple[int, int] | None:
         """Who the server runs as, when that is not who we are: PostgreSQL refuses root."""
