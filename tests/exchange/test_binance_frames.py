@@ -115,9 +115,10 @@ def test_what_cannot_be_used_says_why_and_keeps_the_frame(frame: bytes, reason: 
 
 @given(
     st.binary(max_size=60)
-    | st.text(max_size=60).map(str.encode)
-    | st.integers(0, len(klines.KLINE)).map(klines.KLINE.__getitem__).map(str).map(str.encode)
-    | st.integers(0, 400).map(lambda n: klines.KLINE[:n])
+    | st.integers(0, len(klines.KLINE)).map(lambda end: klines.KLINE[:end])
+    | st.tuples(st.integers(0, len(klines.KLINE) - 1), st.binary(max_size=2)).map(
+        lambda at: klines.KLINE[: at[0]] + at[1] + klines.KLINE[at[0] + 1 :]
+    )
 )
 def test_nothing_raises(frame: bytes) -> None:
     assert read(frame, 17) is not None

@@ -78,10 +78,11 @@ class WeightBudget:
         if excess <= 0 or not self._spent:
             self._spend(weight, now)
             return 0.0
-        for at, spent in self._spent:
-            excess -= spent
-            if excess <= 0:
-                break
+        leaves = iter(self._spent)
+        at = now
+        while excess > 0 and (oldest := next(leaves, None)):
+            at = oldest[0]
+            excess -= oldest[1]
         return max(at + 60.0 - now, _TICK)
 
     def told(self, used: int, now: float) -> None:

@@ -42,7 +42,8 @@ class BatchConnection(ClientConnection):
         self._frames: list[bytes] = []
         self._fragments: list[bytes] = []
         self._reads: list[Read] = []
-        self._held = 0
+        self.held = 0
+        """Frames that wait for `read`."""
         self._news = asyncio.Event()
 
     async def read(self, within: float) -> list[Read]:
@@ -59,9 +60,9 @@ class BatchConnection(ClientConnection):
                 except TimeoutError:
                     return []
         reads, self._reads = self._reads, []
-        if self._held > HIGH_WATER:
+        if self.held > HIGH_WATER:
             self.transport.resume_reading()
-        self._held = 0
+        self.held = 0
         if not reads and self.connection_lost_waiter.done():
             raise self.close_exc
         return reads
@@ -75,9 +76,9 @@ class BatchConnection(ClientConnection):
         super().data_received(data)
         if self._frames:
             self._reads.append(Read(received_us, self._frames))
-            was, self._held = self._held, self._held + len(self._frames)
+            was, self.held = self.held, self.held + len(self._frames)
             self._frames = []
-            if was <= HIGH_WATER < self._held:
+            if was <= HIGH_WATER < self.held:
                 self.transport.pause_reading()
             self._news.set()
 

@@ -110,7 +110,9 @@ class _Link:
             for message in protocol.outgoing(now):
                 await socket.send(message)
             for read in await socket.read(protocol.due(now)):
-                await self._stream.sink(protocol.receive(read.frames, read.received_us, time.monotonic()))
+                batch = protocol.receive(read.frames, read.received_us, time.monotonic())
+                if batch.klines or batch.events or batch.ignored:
+                    await self._stream.sink(batch)
             now = time.monotonic()
             verdict = protocol.verdict(now)
             if isinstance(verdict, Reconnect):
@@ -143,7 +145,7 @@ class _Shard:
                 await self._stream.attempt()
                 link = _Link(self._stream, self.symbols)
                 self._links.append(link)
-                await _first(link.carrying, link.over)
+                await _first(link.carrying, link.rotate, link.over)
                 if link.carrying.is_set():
                     await self._keep_only(link)
                     await _first(link.rotate, link.over)
