@@ -1,0 +1,74 @@
+# The verbs of the project, for people and for CI alike. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install run test check format lock page bench wheel clean
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+VENDOR := services/rtchart/web/page/vendor
+SERVICES := producer inserter aggregator web sim up
+
+# The first Python that rtchart runs on; `make PYTHON=/path/to/python3.12 …` chooses another.
+SUITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,$(shell $(python) -c '$(SUITS)' 2>/dev/null && echo $(python))))
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+
+install: $(INSTALLED) $(VENDOR) ## what is missing, into .venv: locked packages, and the page's chart library
+
+$(INSTALLED): requirements/dev.txt pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo "rtchart needs Python 3.11 to 3.13 with its module venv (on Debian: apt install python3-venv);" \
+	    "here is: $$(python3 --version 2>&1 || true). Name another one with make PYTHON=/path/to/python3" >&2; exit 1; fi
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+page: $(VENDOR) ## fetch the page's chart library (npm, locked)
+
+$(VENDOR): package-lock.json scripts/page.py | $(INSTALLED)
+	$(BIN)/python scripts/page.py vendor
+	@touch $@
+
+run: install ## everything on this machine: `rtchart up` (ARGS="--exchange sim" passes options on)
+	@exec $(BIN)/rtchart up $(ARGS)
+
+test: install ## every test that needs no cluster (ARGS="tests/web -x" passes options on to pytest)
+	$(BIN)/python scripts/page.py test
+	$(BIN)/pytest $(ARGS)
+
+check: install ## format, lint, types, import contract
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/page.py check
+
+format: install ## write the code the way `check` wants it
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+	$(BIN)/python scripts/page.py format
+
+bench: install ## measure against the bare way, into the terminal (docs/performance.md says what)
+	$(BIN)/python -m bench $(ARGS)
+
+wheel: install ## build dist/rtchart-*.whl, the page in it
+	$(BIN)/python -m build --wheel --no-isolation
+
+# What everything needs together is locked first, and each service gets the same versions of what it needs of that.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+
+lock: ## renew requirements/*.txt and Kafka's list of jars (UPGRADE=--upgrade takes newer versions)
+	@test -x $(BIN)/uv || $(MAKE) install
+	$(COMPILE) $(UPGRADE) --extra up --group dev --output-file requirements/dev.txt
+	for service in $(SERVICES); do \
+	  $(COMPILE) --extra $$service --constraint requirements/dev.txt --output-file requirements/$$service.txt; done
+	$(BIN)/python -m rtchart.local.jars --write
+
+clean: ## remove what was built and fetched here; rtchart-data stays
+	rm -rf .venv node_modules $(VENDOR) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
