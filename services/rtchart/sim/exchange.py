@@ -123,7 +123,7 @@ class Exchange:
             )
         except OSError as error:
             # asyncio's own text repeats the address; a name that does not resolve has a negative number.
-            why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+            why = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else error.strerror
             raise UserError(
                 f"cannot listen on {config.host}:{config.port} ({why}); free the port or choose another one with --port"
             ) from None

@@ -70,7 +70,8 @@ def shapes(seed: int, calm: int) -> tuple[Shape, ...]:
 
 
 def _shape(chance: random.Random, calm: int) -> Shape:
-    busy = sorted(chance.sample(range(_LENGTH), max(STEPS, _LENGTH - round(_LENGTH * chance.gauss(calm, 6) / 100))))
+    trading_seconds = _LENGTH - round(_LENGTH * chance.gauss(calm, 6) / 100)
+    busy = sorted(chance.sample(range(_LENGTH), min(_LENGTH, max(STEPS, trading_seconds))))
     steps = set(chance.sample(busy, STEPS))
     trading = set(busy)
     moments: list[Moment] = []
