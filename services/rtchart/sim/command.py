@@ -69,7 +69,7 @@ def command(
     async def service(health: Health, stopping: asyncio.Event) -> None:
         exchange = Exchange(
             Config(
-                symbols=_listed(symbol, symbols_count, replay),
+                symbols=listed(symbol, symbols_count, replay),
                 seed=seed,
                 history_days=history_days,
                 replay=replay,
@@ -86,7 +86,7 @@ def command(
     run("exchange", service, admin_port=admin_port, log_level=log_level)
 
 
-def _listed(symbols: tuple[str, ...], count: int | None, replay: Path | None) -> tuple[str, ...]:
+def listed(symbols: tuple[str, ...], count: int | None, replay: Path | None) -> tuple[str, ...]:
     """The generated symbols that the options ask for: both kinds, or the well-known ones if neither was given."""
     if not symbols and count is None:
         return () if replay else tuple(KNOWN)

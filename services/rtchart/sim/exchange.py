@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 _CONNECTION_ATTEMPTS = 300
 _ATTEMPTS_WINDOW = 5 * MINUTE
+_LONGEST_TARGET = 8_000
+"""Characters of a request's path and query (observed)."""
 
 
 class Address(NamedTuple):
@@ -160,6 +162,8 @@ class Exchange:
         """Let a stream's handshake go on, and answer every other request as REST."""
         assert isinstance(connection, Connection)
         address = str(connection.remote_address[0])
+        if len(request.path) > _LONGEST_TARGET:
+            return _response(Answer(414, {"code": -1000, "msg": "URI Too Long"}))
         if not request.path.startswith(("/ws", "/stream")):
             if request.method != "GET":
                 return _response(Answer(405, {"code": -1000, "msg": "Only GET is answered here."}, {"Allow": "GET"}))

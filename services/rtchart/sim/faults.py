@@ -29,7 +29,10 @@ class Rejection(NamedTuple):
 
 
 class Faults:
-    """Of one exchange. What it does to connections closes those that are open now; new ones are served."""
+    """Of one exchange. What it does to connections it does to those that are open now; new ones are served.
+
+    A symbol that is not listed is a `KeyError`.
+    """
 
     def __init__(self, tape: Tape, clock: Clock, connections: set[Connection]) -> None:
         self._tape = tape
@@ -46,7 +49,7 @@ class Faults:
 
     def mute(self, symbol: str) -> None:
         """Stream nothing of the symbol. REST goes on."""
-        self._muted.add(symbol)
+        self._muted.add(self._listed(symbol))
 
     def unmute(self, symbol: str) -> None:
         """Take back `mute`."""
@@ -54,7 +57,7 @@ class Faults:
 
     def skip_seconds(self, symbol: str, start: int, end: int) -> None:
         """Do not stream the seconds that open in ``[start, end)``. REST has them."""
-        self._skipped.setdefault(symbol, []).append((start, end))
+        self._skipped.setdefault(self._listed(symbol), []).append((start, end))
 
     def silent(self, symbol: str, time: int) -> bool:
         """Whether the second that opens at ``time`` is not streamed."""
@@ -89,11 +92,11 @@ class Faults:
 
     def absent(self, symbol: str, start: int, end: int) -> None:
         """The seconds ``[start, end)`` are in neither stream nor REST, as in an outage of the exchange."""
-        self._tape.absent(symbol, start, end)
+        self._tape.absent(self._listed(symbol), start, end)
 
     def set_status(self, symbol: str, status: Status) -> None:
         """What exchangeInfo says of the symbol. While it is not TRADING, no seconds come to be."""
-        self._statuses[symbol] = status
+        self._statuses[self._listed(symbol)] = status
         if status == "TRADING":
             if (since := self._halted_at.pop(symbol, None)) is not None:
                 now = self._clock.now()
@@ -106,6 +109,11 @@ class Faults:
     def status(self, symbol: str) -> Status:
         """What exchangeInfo says of the symbol."""
         return self._statuses.get(symbol, "TRADING")
+
+    def _listed(self, symbol: str) -> str:
+        if symbol not in self._tape.series:
+            raise KeyError(f"{symbol} is not listed here")
+        return symbol
 
     # What REST does
 

@@ -60,6 +60,8 @@ def read(path: Path) -> dict[str, Recording]:
             table = csv.DictReader(lines)
             for row in table:
                 try:
+                    if None in row:
+                        raise ValueError("more fields than the header names")
                     time = int(row["open_time"])
                     if time % SECOND:
                         raise ValueError(f"open_time {time} is no whole second")
