@@ -1,0 +1,276 @@
+"""The gap ledger of one symbol: which seconds came, which are missing, what to do about it. Pure: no I/O, no clock.
+
+``now`` is the venue's time (ms), estimated from below, everywhere here. Seconds are handed over (to Kafka's client) before
+they are acknowledged; the ledger counts them as there when they are handed over, and as missing again when that was
+`lost`. Two laws, held by ``tests/producer/test_ledger.py``: the watermark never passes a second that is neither
+acknowledged nor absent; and whatever is lost on the way, in the end each second is one of the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from rtchart.core.gap import GapReason, Range, normal, subtract
+from rtchart.core.interval import SECOND
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """How long to wait for what, in milliseconds of the venue's time."""
+
+    silence: int = 5_000
+    """Without a kline: what is missing becomes a gap. Then twice as long, up to ``longest_silence``, for the next piece."""
+    longest_silence: int = 60_000
+    late: int = 1_000
+    """A kline may come this much after its second's end before it counts as missing; also the wait before a stepped second
+    is asked for, since in fast markets klines come late."""
+    absent: int = 60_000
+    """Between two answers that agree that the venue has nothing."""
+    retry: int = 2_000
+    """After an answer that did not come; doubled each time, up to ``longest_retry``."""
+    longest_retry: int = 60_000
+
+
+MAX_ASK = 1_000 * SECOND
+"""Length of the range that is asked for at once: a page of the venue."""
+
+
+class Hole(msgspec.Struct):
+    """Missing seconds ``[start, end)`` that share a fate."""
+
+    start: int
+    end: int
+    reason: GapReason
+    ask_at: int
+    """Not to be asked for before."""
+    lacked_at: int | None = None
+    """When the venue first said that it has none of them."""
+    announced: bool = False
+    """Whether a `GapOpened` was handed over for it."""
+
+
+class Fill(msgspec.Struct, frozen=True):
+    """What an answer of the venue is worth."""
+
+    wanted: frozenset[int]
+    """Open times in the answer that were missing: to be published."""
+    absent: list[Range]
+    """Ranges that the venue has said twice it does not have: to be published as such."""
+
+
+class Ledger:
+    """The seconds of one symbol, from the first expected one on."""
+
+    def __init__(self, expected: int, patience: Patience, *, now: int, watermark: int | None = None) -> None:
+        """``expected`` is the first second to come; with a ``watermark``, what lies between is missing from the start."""
+        self._patience = patience
+        self.expected = expected
+        """Open time of the next second. All before it are there, or in a hole."""
+        self.heard_at = now
+        """When the last kline came."""
+        self.watermark = expected if watermark is None else min(watermark, expected)
+        """Every second before it is acknowledged by Kafka, or absent."""
+        self.holes: list[Hole] = []
+        self.broken: GapReason | None = "start"
+        """Why the next step is no mere step: the connection, or all of this, is new."""
+        self._last_version = -1
+        self._marked: int | None = None
+        self._extended_at = now
+        self._silence = patience.silence
+        self._asked: Range | None = None
+        self._failures = 0
+        if self.watermark < expected:
+            self._open(self.watermark, expected, "start", now)
+
+    # ── Seconds that come ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def on_kline(self, open_time: int, version: int, now: int) -> bool:
+        """A kline came by the stream. Whether to publish it: a repetition of the last one is not."""
+        self.heard_at = now
+        if open_time == self.expected:
+            self.expected = open_time + SECOND
+            self._last_version = version
+            self.broken = None
+            return True
+        if open_time > self.expected:
+            self._open(self.expected, open_time, self.broken or "step", now + self._patience.late)
+            self.expected = open_time + SECOND
+            self._last_version = version
+            self.broken = None
+            return True
+        if open_time == self.expected - SECOND and version == self._last_version:
+            return False  # two connections carry while one replaces the other
+        self._take([(open_time, open_time + SECOND)])
+        return True
+
+    def on_tick(self, now: int) -> None:
+        """Time passed. Opens a hole when no kline came for long."""
+        if self._extended_at < self.heard_at:
+            self._silence, since = self._patience.silence, self.heard_at
+        else:
+            since = self._extended_at
+        if now - since < self._silence:
+            return
+        end = (now - self._patience.late) // SECOND * SECOND
+        if end > self.expected:
+            self._open(self.expected, end, self.broken or "silence", now)
+            self.expected = end
+        if self._extended_at >= self.heard_at:
+            self._silence = min(self._silence * 2, self._patience.longest_silence)
+        self._extended_at = now
+
+    def silent(self, now: int) -> bool:
+        """Whether no kline came for so long that something is wrong."""
+        return now - self.heard_at >= self._patience.silence
+
+    def resume(self, now: int) -> None:
+        """Streaming begins again after it was not wanted: what was in between is not missing."""
+        self.expected = max(self.expected, now // SECOND * SECOND)
+        self.heard_at = self._extended_at = now
+        self._silence = self._patience.silence
+
+    # ── Asking the venue ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(self, now: int) -> Range | None:
+        """The range to ask the venue for now, oldest first; at most one at a time.
+
+        Then tell `on_answer` each page or `on_failure`, and at the end `asked`.
+        """
+        if self._asked is not None:
+            return None
+        start = end = -1
+        for hole in self.holes:
+            if hole.ask_at > now:
+                continue
+            if start < 0:
+                start = hole.start
+            if hole.start >= start + MAX_ASK:
+                break
+            end = min(hole.end, start + MAX_ASK)
+        if start < 0:
+            return None
+        self._asked = (start, end)
+        return self._asked
+
+    def on_answer(self, start: int, end: int, open_times: Iterable[int], asked_at: int) -> Fill:
+        """The venue answered at ``asked_at``: of ``[start, end)`` it has the seconds ``open_times``, and no others.
+
+        What is missing and in the answer counts as handed over.
+        """
+        self._failures = 0
+        missing = {
+            time for hole in self.holes for time in range(max(hole.start, start), min(hole.end, end), SECOND)
+        }.intersection(open_times)
+        self._take((time, time + SECOND) for time in missing)
+        absent: list[Range] = []
+        holes: list[Hole] = []
+        again = asked_at + self._patience.absent
+        for hole in self.holes:
+            low, high = max(hole.start, start), min(hole.end, end)
+            if low >= high:
+                holes.append(hole)
+                continue
+            if hole.start < low:
+                holes.append(_part(hole, hole.start, low))
+            if hole.lacked_at is None:
+                holes.append(msgspec.structs.replace(hole, start=low, end=high, lacked_at=asked_at, ask_at=again))
+            elif asked_at - hole.lacked_at < self._patience.absent:
+                again = hole.lacked_at + self._patience.absent
+                holes.append(msgspec.structs.replace(hole, start=low, end=high, ask_at=again))
+            else:
+                absent.append((low, high))
+            if high < hole.end:
+                holes.append(_part(hole, high, hole.end))
+        self.holes = holes
+        return Fill(frozenset(missing), normal(absent))
+
+    def on_failure(self, now: int) -> None:
+        """The venue gave no answer about what was asked."""
+        if self._asked is None:
+            return
+        wait = min(self._patience.retry << min(self._failures, 16), self._patience.longest_retry)
+        self._failures += 1
+        self._postpone(*self._asked, until=now + wait)
+
+    def asked(self, now: int) -> None:
+        """All is said about what was asked. What the answers did not speak for is not yet closed at the venue."""
+        if self._asked is not None:
+            self._postpone(*self._asked, until=now + self._patience.late)
+        self._asked = None
+
+    # ── Handing over, and what comes of it ──────────────────────────────────────────────────────────────────────────────
+
+    def announce(self) -> list[Hole]:
+        """The holes that nobody was told of; they count as handed over."""
+        new = [hole for hole in self.holes if not hole.announced]
+        for hole in new:
+            hole.announced = True
+        return new
+
+    def lost(self, start: int, end: int, now: int) -> None:
+        """Seconds that were handed over did not get through (or the word that they are absent did not)."""
+        if self._marked is not None:
+            self._marked = min(self._marked, start)
+        if start < self.watermark:
+            start = self.watermark  # a repetition of what had got through before
+        for low, high in subtract([(start, min(end, self.expected))], [(hole.start, hole.end) for hole in self.holes]):
+            self._open(low, high, "step", now)
+
+    def unannounced(self, start: int, end: int) -> None:
+        """The announcement of these holes did not get through."""
+        for hole in self.holes:
+            if hole.start < end and start < hole.end:
+                hole.announced = False
+
+    def mark(self) -> None:
+        """Everything below the first hole has been handed over by now. One mark at a time."""
+        self._marked = self.holes[0].start if self.holes else self.expected
+
+    def acknowledged(self) -> None:
+        """All that was handed over before `mark` has been acknowledged, or was told to be `lost`."""
+        if self._marked is not None:
+            self.watermark = max(self.watermark, self._marked)
+            self._marked = None
+
+    # ── Holes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _open(self, start: int, end: int, reason: GapReason, ask_at: int) -> None:
+        """Add a hole where there is none; it becomes part of a neighbour that is as new as it."""
+        holes = sorted([*self.holes, Hole(start, end, reason, ask_at)], key=lambda hole: hole.start)
+        self.holes = holes[:1]
+        for hole in holes[1:]:
+            last = self.holes[-1]
+            if hole.start == last.end and hole.reason == last.reason and hole.lacked_at is last.lacked_at is None:
+                last.end = hole.end
+                last.ask_at = min(last.ask_at, hole.ask_at)
+                last.announced = last.announced and hole.announced
+            else:
+                self.holes.append(hole)
+
+    def _take(self, ranges: Iterable[Range]) -> None:
+        """These seconds are missing no more."""
+        if not self.holes:
+            return
+        taken = normal(ranges)
+        self.holes = [
+            _part(hole, start, end) for hole in self.holes for start, end in subtract([(hole.start, hole.end)], taken)
+        ]
+
+    def _postpone(self, start: int, end: int, *, until: int) -> None:
+        holes: list[Hole] = []
+        for hole in self.holes:
+            if hole.start >= end or hole.end <= start or hole.ask_at >= until:
+                holes.append(hole)
+                continue
+            if hole.end > end:  # the rest of a long hole was not asked for yet
+                holes += [_part(hole, hole.start, end), _part(hole, end, hole.end)]
+                holes[-2].ask_at = until
+            else:
+                hole.ask_at = until
+                holes.append(hole)
+        self.holes = holes
+
+
+def _part(hole: Hole, start: int, end: int) -> Hole:
+    return msgspec.structs.replace(hole, start=start, end=end)

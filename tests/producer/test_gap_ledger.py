@@ -1,0 +1,337 @@
+"""The ledger's laws, with everything that can go wrong going wrong in any order; then its single decisions."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from rtchart.core.gap import seconds_of
+from rtchart.producer.ledger import Ledger, Patience
+
+S = 1_000
+T = 1_700_000_000_000
+
+seconds = st.integers(1, 12)
+
+
+class World(RuleBasedStateMachine):
+    """A venue that has some seconds, a stream that brings some of those, a Kafka that takes some of what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = T
+        self.now = T
+        self.made = T  # seconds before this are over at the venue
+        self.has: set[int] = set()
+        self.undelivered: list[int] = []
+        self.ledger = Ledger(T, Patience(), now=T)
+        self.excused: set[int] = set()
+        self.windows: dict[int, list[tuple[str, int, int]]] = {}
+        self.number = 0
+        self.awaited: set[int] | None = None
+        self.acked: set[int] = set()
+        self.absent: set[int] = set()
+        self.told: set[int] = set()
+
+    def hand_over(self, kind: str, start: int, end: int) -> None:
+        self.windows.setdefault(self.number, []).append((kind, start, end))
+
+    def announce(self) -> None:
+        for hole in self.ledger.announce():
+            self.told.update(range(hole.start, hole.end, S))
+            self.hand_over("gap", hole.start, hole.end)
+
+    def deliver(self, second: int) -> None:
+        publish = self.ledger.on_kline(second, second + 1_010, self.now)
+        self.announce()
+        if publish:
+            self.hand_over("kline", second, second + S)
+
+    @rule(pattern=st.lists(st.sampled_from(["streams", "late", "missing"]), min_size=1, max_size=20))
+    def time_passes(self, pattern: list[str]) -> None:
+        for fate in pattern:
+            second, self.made = self.made, self.made + S
+            self.now = self.made + 10
+            if fate != "missing":
+                self.has.add(second)
+            if fate == "streams":
+                self.deliver(second)
+            elif fate == "late":
+                self.undelivered.append(second)
+            self.ledger.on_tick(self.now)
+            self.announce()
+
+    @rule(minutes=st.integers(1, 3))
+    def nothing_comes_for_long(self, minutes: int) -> None:
+        for _ in range(minutes * 6):
+            self.made += 10 * S
+            self.now += 10 * S
+            self.ledger.on_tick(self.now)
+            self.announce()
+
+    @precondition(lambda self: self.undelivered)
+    @rule(data=st.data())
+    def late_kline(self, data: st.DataObject) -> None:
+        second = data.draw(st.sampled_from(self.undelivered))
+        self.undelivered.remove(second)
+        self.deliver(second)
+
+    @rule(times=st.integers(1, 2))
+    def repeated_kline(self, times: int) -> None:
+        if self.ledger.expected - S in self.has:
+            for _ in range(times):
+                self.deliver(self.ledger.expected - S)
+
+    @rule(fate=st.sampled_from(["answer", "answer", "first page", "failure"]), length=seconds)
+    def ask(self, fate: str, length: int) -> None:
+        asked = self.ledger.ask(self.now)
+        if asked is None:
+            return
+        start, end = asked
+        assert start < end <= self.made
+        if fate == "failure":
+            self.ledger.on_failure(self.now)
+        else:
+            end = min(end, start + length * S) if fate == "first page" else end
+            self.answer(start, end)
+        self.ledger.asked(self.now)
+
+    def answer(self, start: int, end: int) -> None:
+        fill = self.ledger.on_answer(start, end, sorted(self.has), self.now)
+        for second in fill.wanted:
+            assert second in self.told  # what fills a gap comes after the word of the gap
+            self.hand_over("kline", second, second + S)
+        for low, high in fill.absent:
+            assert set(range(low, high, S)) <= self.told
+            self.hand_over("absent", low, high)
+
+    @rule()
+    def window_closes(self) -> None:
+        self.windows.setdefault(self.number, [])
+        self.number += 1
+
+    @precondition(lambda self: any(number < self.number for number in self.windows))
+    @rule(data=st.data(), arrives=st.booleans())
+    def window_settles(self, data: st.DataObject, arrives: bool) -> None:
+        self.settle(data.draw(st.sampled_from([n for n in self.windows if n < self.number])), arrives)
+
+    def settle(self, number: int, arrives: bool) -> None:
+        for kind, start, end in self.windows.pop(number):
+            covered = range(start, end, S)
+            if kind == "kline" and arrives:
+                self.acked.update(covered)
+            elif kind == "absent" and arrives:
+                self.absent.update(covered)
+            elif kind == "gap" and not arrives:
+                self.ledger.unannounced(start, end)
+            elif not arrives:
+                self.ledger.lost(start, end, self.now)
+        self.announce()
+        if self.awaited is not None:
+            self.awaited.discard(number)
+            if not self.awaited:
+                self.ledger.acknowledged()
+                self.awaited = None
+
+    @precondition(lambda self: self.awaited is None)
+    @rule()
+    def mark(self) -> None:
+        self.window_closes()
+        self.ledger.mark()
+        self.awaited = set(self.windows)
+
+    @rule(pause=seconds)
+    def suspended(self, pause: int) -> None:
+        expected = self.ledger.expected
+        self.made += pause * S
+        self.now = self.made + 10
+        self.ledger.resume(self.now)
+        self.excused.update(range(expected, self.ledger.expected, S))
+        self.announce()
+
+    @invariant()
+    def the_watermark_passes_nothing_that_is_open(self) -> None:
+        for second in range(self.first, self.ledger.watermark, S):
+            assert second in self.acked or second in self.absent or second in self.excused
+
+    @invariant()
+    def holes_are_in_order_and_apart(self) -> None:
+        edges = [edge for hole in self.ledger.holes for edge in (hole.start, hole.end)]
+        assert edges == sorted(edges)
+        assert all(hole.start < hole.end for hole in self.ledger.holes)
+        assert not edges or (self.ledger.watermark <= edges[0] and edges[-1] <= self.ledger.expected)
+
+    def teardown(self) -> None:
+        """When nothing goes wrong any more, all ends well: gaps and received together are everything."""
+        for _ in range(60):
+            self.window_closes()
+            for number in [n for n in self.windows if n < self.number]:
+                self.settle(number, True)
+            self.now += 61 * S
+            self.made = self.now // S * S
+            self.ledger.on_tick(self.now)
+            self.announce()
+            while (asked := self.ledger.ask(self.now)) is not None:
+                self.answer(*asked)
+                self.ledger.asked(self.now)
+            if not any(hole.end <= self.made - 600 * S for hole in self.ledger.holes) and _ > 15:
+                break
+        self.window_closes()
+        for number in [n for n in self.windows if n < self.number]:
+            self.settle(number, True)
+        open_seconds = {second for hole in self.ledger.holes for second in range(hole.start, hole.end, S)}
+        everything = set(range(self.first, self.ledger.expected, S))
+        assert everything - self.excused <= self.acked | self.absent | open_seconds
+        assert self.acked <= self.has
+        assert not (self.absent & self.has) - self.excused
+        assert not self.has & open_seconds
+        self.mark()
+        for number in [n for n in self.windows if n < self.number]:
+            self.settle(number, True)
+        assert self.ledger.watermark == min(open_seconds, default=self.ledger.expected)
+
+
+World.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestLaws = World.TestCase
+
+
+# ── One by one ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ledger(*, watermark: int | None = None) -> Ledger:
+    """Whose first second came already."""
+    made = Ledger(T, Patience(), now=T, watermark=watermark)
+    assert made.on_kline(T, T + 1_010, T + 1_010)
+    return made
+
+
+def gaps(of: Ledger) -> list[tuple[int, int, str]]:
+    return [(hole.start - T, hole.end - T, hole.reason) for hole in of.announce()]
+
+
+def test_seconds_in_order_open_nothing() -> None:
+    made = ledger()
+    for second in range(T + S, T + 20 * S, S):
+        assert made.on_kline(second, second + 1_010, second + 1_010)
+        made.on_tick(second + 1_010)
+    assert made.holes == []
+    assert made.expected == T + 20 * S
+
+
+def test_a_step_opens_a_gap_that_is_asked_for_a_moment_later() -> None:
+    made, now = ledger(), T + 5_010
+    assert made.on_kline(T + 4 * S, T + 5_010, now)
+    assert gaps(made) == [(1 * S, 4 * S, "step")]
+    assert gaps(made) == []
+    assert made.ask(now) is None
+    assert made.ask(now + S) == (T + S, T + 4 * S)
+    assert made.ask(now + S) is None  # one at a time
+
+
+def test_after_a_lost_connection_the_step_says_so() -> None:
+    made = ledger()
+    made.broken = "reconnect"
+    made.on_kline(T + 4 * S, T + 5_010, T + 5_010)
+    made.on_kline(T + 6 * S, T + 7_010, T + 7_010)
+    assert gaps(made) == [(1 * S, 4 * S, "reconnect"), (5 * S, 6 * S, "step")]
+
+
+def test_late_klines_need_no_rest() -> None:
+    made = ledger()
+    made.on_kline(T + 3 * S, T + 4_010, T + 4_010)
+    assert made.on_kline(T + 2 * S, T + 3_010, T + 4_020)
+    assert made.on_kline(T + S, T + 2_010, T + 4_030)
+    assert made.ask(T + 60 * S) is None
+
+
+def test_only_the_repetition_of_the_last_kline_is_dropped() -> None:
+    made = ledger()
+    assert not made.on_kline(T, T + 1_010, T + 1_020)
+    assert made.on_kline(T, T + 1_500, T + 1_600)  # a correction
+    assert made.on_kline(T - S, T + 10, T + 1_700)  # from before we began, and as welcome
+
+
+def test_silence_opens_gaps_that_grow_slower_and_slower() -> None:
+    made, ends = ledger(), []
+    for now in range(T + S, T + 400 * S, S):
+        made.on_tick(now + 10)
+        ends += [end for _, end, reason in gaps(made) if reason == "silence"]
+    assert ends[:4] == [5 * S, 10 * S, 20 * S, 40 * S]
+    assert ends[-1] > 300 * S
+    assert len(ends) < 11
+
+
+def test_a_silent_symbol_is_filled_by_rest_and_goes_on_with_its_stream() -> None:
+    made = ledger()
+    made.on_tick(T + 6_010)
+    made.announce()
+    asked = made.ask(T + 6_010)
+    assert asked == (T + S, T + 5 * S)
+    fill = made.on_answer(*asked, range(T + S, T + 5 * S, S), T + 6_020)
+    made.asked(T + 6_030)
+    assert fill.wanted == frozenset(range(T + S, T + 5 * S, S))
+    assert made.on_kline(T + 7 * S, T + 8_010, T + 8_010)
+    assert gaps(made) == [(5 * S, 7 * S, "step")]
+
+
+def test_absent_needs_two_answers_a_minute_apart() -> None:
+    made = ledger()
+    made.on_kline(T + 4 * S, T + 5_010, T + 5_010)
+    assert made.ask(T + 6_010) == (T + S, T + 4 * S)
+    assert made.on_answer(T + S, T + 4 * S, [T + S], T + 6_010).absent == []
+    made.asked(T + 6_020)
+    assert made.ask(T + 66_009) is None
+    assert made.ask(T + 66_010) == (T + 2 * S, T + 4 * S)
+    assert made.on_answer(T + 2 * S, T + 4 * S, [T + 3 * S], T + 66_010).absent == [(T + 2 * S, T + 3 * S)]
+    made.asked(T + 66_020)
+    assert made.holes == []
+
+
+def test_a_failure_is_asked_again_later_and_later() -> None:
+    made, now, waits = ledger(), T + 6_010, []
+    made.on_kline(T + 4 * S, T + 5_010, T + 5_010)
+    for _ in range(7):
+        assert made.ask(now) is not None
+        made.on_failure(now)
+        made.asked(now)
+        failed_at = now
+        while made.ask(now) is None:
+            now += 500
+        made.asked(now - 10 * S)  # it was only looked at
+        waits.append((now - failed_at) // S)
+    assert waits == [2, 4, 8, 16, 32, 60, 60]
+
+
+def test_a_long_absence_is_asked_for_page_by_page() -> None:
+    made = Ledger(T, Patience(), now=T, watermark=T - 2_500 * S)
+    assert gaps(made) == [(-2_500 * S, 0, "start")]
+    pages = []
+    while (asked := made.ask(T)) is not None:
+        pages.append((asked[1] - asked[0]) // S)
+        made.on_answer(*asked, range(*asked, S), T)
+        made.asked(T)
+    assert pages == [1_000, 1_000, 500]
+    made.mark()
+    made.acknowledged()
+    assert made.watermark == T
+
+
+def test_neighbouring_gaps_are_asked_for_together() -> None:
+    made = ledger()
+    for second in (T + 2 * S, T + 4 * S, T + 6 * S):
+        made.on_kline(second, second + 1_010, second + 1_010)
+    assert made.ask(T + 60 * S) == (T + S, T + 6 * S)
+    fill = made.on_answer(T + S, T + 6 * S, range(T, T + 10 * S, S), T + 60 * S)
+    assert seconds_of(fill.wanted) == [(T + S, T + 2 * S), (T + 3 * S, T + 4 * S), (T + 5 * S, T + 6 * S)]
+
+
+def test_suspended_time_is_no_gap_but_what_was_missing_before_stays_missing() -> None:
+    made = ledger()
+    made.on_kline(T + 2 * S, T + 3_010, T + 3_010)
+    made.resume(T + 500 * S + 300)
+    made.on_kline(T + 500 * S, T + 501_010, T + 501_010)
+    assert gaps(made) == [(S, 2 * S, "step")]
+    made.mark()
+    made.acknowledged()
+    assert made.watermark == T + S
