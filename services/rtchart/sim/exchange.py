@@ -66,7 +66,7 @@ class Config:
     """Generated symbols. One that the replay has too is replayed."""
     seed: int = 1
     history_days: int = 7
-    """Days that there are before the day it starts in."""
+    """Days that there are before the day it starts in. A year's daily klines take about a second to compute the first time."""
     replay: Path | None = None
     """A CSV whose symbols are listed too; they have what it holds, and no past."""
     rate: float = 1

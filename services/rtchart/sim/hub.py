@@ -23,6 +23,7 @@ _UPDATE = 2 * SECOND
 """How often a kline of another interval than 1s comes (Binance, Kline/Candlestick Streams, Update Speed)."""
 
 _LATE = 2 * SECOND
+"""Market time that streams may lag behind before it is said, once a market minute."""
 
 
 class _Stream:

@@ -161,16 +161,16 @@ class Walk:
         opens, chances = _course(self, hour)
         opened = opens[index]
         drift = opens[index + 1] - opened
-        shape, bustle, calm = chances[3 * index : 3 * index + 3]
-        bustle = _BUSTLE[bustle]
+        which, busy, wild = chances[3 * index : 3 * index + 3]
+        bustle = _BUSTLE[busy]
         return _Minute(
             opened,
             tuple([drift * step // STEPS for step in range(STEPS + 1)]),
-            max(1, opened * (10 + calm // 8) // _MILLION),
+            max(1, opened * (10 + wild // 8) // _MILLION),
             max(1, self._lots * bustle // 64),
             1 + bustle // 16,
             at * _IDS_PER_MINUTE,
-            self._shapes[shape % SHAPES],
+            self._shapes[which % SHAPES],
         )
 
     def course(self, hour: int) -> tuple[list[int], bytes]:
