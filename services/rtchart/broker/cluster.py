@@ -77,6 +77,11 @@ class Cluster:
         finally:
             await admin.close()
 
+    async def cluster_id(self) -> str:
+        """Kafka's own id of itself, by which stored offsets are told from those of another cluster. Raises `UserError`."""
+        async with self.admin() as admin:
+            return str((await admin.describe_cluster())["cluster_id"])
+
     async def _start(self, client: AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
         try:
             await client.start()

@@ -59,7 +59,9 @@ BEGIN
         IF to_regclass(name) IS NULL THEN
             PERFORM pg_advisory_xact_lock(hashtext('rtchart.kline_partitions'));
             IF to_regclass(name) IS NULL THEN
-                EXECUTE format('CREATE TABLE %I PARTITION OF kline_1s FOR VALUES FROM (%s) TO (%s)', name, start, start + width);
+                -- Attaching waits for no reader; CREATE TABLE … PARTITION OF would, and all others behind it.
+                EXECUTE format('CREATE TABLE %I (LIKE kline_1s INCLUDING ALL)', name);
+                EXECUTE format('ALTER TABLE kline_1s ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)', name, start, start + width);
                 made := made + 1;
             END IF;
         END IF;
@@ -127,6 +129,7 @@ CREATE TABLE gap (
     CHECK ((state = 'open') = (closed_at IS NULL))
 );
 CREATE INDEX ON gap (symbol_id, start_time);
+CREATE INDEX gap_unsettled ON gap (end_time) WHERE state <> 'repaired';
 CREATE UNIQUE INDEX gap_open ON gap (symbol_id, start_time, end_time) WHERE state = 'open';
 COMMENT ON TABLE gap IS 'The gap ledger: ranges [start_time, end_time) that did not come, and how each ended';
 COMMENT ON COLUMN gap.asked_at IS 'When the exchange said for the second time that it has none of these seconds either (state absent)';

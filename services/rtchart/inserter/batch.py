@@ -1,0 +1,216 @@
+"""A batch of records as they came, and what they ask of the database. Pure.
+
+A batch holds each partition's records without a hole, so any cut through it (`Batch.halves`) leaves two batches that can be
+stored one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import repeat
+from typing import NamedTuple
+
+import msgspec
+
+from rtchart.broker.group import Record
+from rtchart.core.interval import DAY, SECOND
+from rtchart.core.kline import Identity, InvalidKline, Kline, check
+from rtchart.core.messages import Absent, DeadLetter, DeadLetterReason, GapOpened, KlineMessage, Listing, UnreadableRecord
+from rtchart.core.messages import decode_kline_message as decode
+from rtchart.core.symbol import raw_floor
+from rtchart.store.klines import Second
+from rtchart.store.offsets import Move
+from rtchart.store.symbols import SymbolRow
+
+FUTURE = 7 * DAY
+"""How far (ms) from now a second may open and be believed. Wide, because a simulated exchange's time may run faster."""
+
+MAX_NAME = 64
+
+
+class Refusal(NamedTuple):
+    """Why a record cannot be used."""
+
+    reason: DeadLetterReason
+    detail: str
+
+
+class Batch:
+    """Records in the order they came, each with its message, or why it has none."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.messages: list[KlineMessage | Refusal] = []
+        self.moves: dict[int, Move] = {}
+        self.lost: set[int] = set()
+        """Partitions whose records before this batch were cut off the log before they could be read."""
+        self.size = 0
+        """Bytes of the records' values."""
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def add(self, records: Iterable[Record], positions: Mapping[int, int]) -> None:
+        """Append records. ``positions`` holds the offset from which a partition that is new here was read."""
+        for record in records:
+            value = record.value or b""
+            self._append(record, read(value), positions[record.partition])
+            self.size += len(value)
+
+    def _append(self, record: Record, message: KlineMessage | Refusal, read_from: int) -> None:
+        self.records.append(record)
+        self.messages.append(message)
+        move = self.moves.get(record.partition)
+        self.moves[record.partition] = Move(read_from if move is None else move.read_from, record.offset + 1)
+
+    def without(self, partitions: frozenset[int]) -> Batch:
+        """The same but for the records of these partitions."""
+        rest = Batch()
+        positions = {partition: move.read_from for partition, move in self.moves.items()}
+        for record, message in zip(self.records, self.messages, strict=True):
+            if record.partition not in partitions:
+                rest._append(record, message, positions[record.partition])
+                rest.size += len(record.value or b"")
+        rest.lost = self.lost - partitions
+        return rest
+
+    def halves(self) -> tuple[Batch, Batch]:
+        """The first half of it and the second, which continues where the first ends."""
+        positions = {partition: move.read_from for partition, move in self.moves.items()}
+        first, second = Batch(), Batch()
+        middle = len(self) // 2
+        for number, (record, message) in enumerate(zip(self.records, self.messages, strict=True)):
+            (first if number < middle else second)._append(record, message, positions[record.partition])
+            positions[record.partition] = record.offset + 1
+        first.lost = self.lost.intersection(first.moves)
+        second.lost = self.lost - first.lost
+        return first, second
+
+    def refused(self, reason: DeadLetterReason, detail: str) -> Batch:
+        """The same records, none of which can be used."""
+        batch = Batch()
+        batch.records, batch.moves, batch.lost, batch.size = self.records, self.moves, self.lost, self.size
+        batch.messages = list(repeat(Refusal(reason, detail), len(self.records)))
+        return batch
+
+    def epochs(self) -> dict[tuple[str, str], int]:
+        """The newest epoch of each (exchange, symbol) in it."""
+        newest: dict[tuple[str, str], int] = {}
+        for message in self.messages:
+            if not isinstance(message, Refusal):
+                key = (message.exchange, message.symbol)
+                if newest.get(key, -1) < message.epoch:
+                    newest[key] = message.epoch
+        return newest
+
+
+def read(value: bytes) -> KlineMessage | Refusal:
+    """A record's message, checked as far as it can be without knowing the symbol and the time."""
+    try:
+        message = decode(value)
+        if isinstance(message, Kline):
+            return check(message)
+    except UnreadableRecord as error:
+        return Refusal("unreadable_record", str(error))
+    except InvalidKline as error:
+        return Refusal("invalid_kline", str(error))
+    if isinstance(message, Listing):
+        return message
+    if message.start >= message.end or message.start % SECOND or message.end % SECOND or message.start < 0:
+        return Refusal("unreadable_record", f"[{message.start}, {message.end}) are no whole seconds in milliseconds since 1970")
+    return message
+
+
+def name_is_sound(exchange: str, symbol: str) -> bool:
+    """Whether these can be names: short, printable, without white space (exchanges list symbols that are not ASCII)."""
+    name = exchange + symbol
+    return bool(exchange and symbol) and len(name) <= MAX_NAME and name.isprintable() and not any(map(str.isspace, name))
+
+
+@dataclass
+class Plan:
+    """What a batch asks of the database. Symbols appear by their id."""
+
+    seconds: dict[Second, Kline] = field(default_factory=dict)
+    opened: dict[int, list[GapOpened]] = field(default_factory=dict)
+    absent: dict[int, list[Absent]] = field(default_factory=dict)
+    listings: dict[int, Listing] = field(default_factory=dict)
+    letters: list[DeadLetter] = field(default_factory=list)
+    dropped_old: int = 0
+    """Klines below the raw floor: their seconds are not kept any more, their candles are not folded again."""
+    dropped_epoch: int = 0
+    """Klines of a life of the symbol that is over."""
+
+
+def plan(batch: Batch, symbols: Mapping[tuple[str, str], SymbolRow], topic: str, now: int) -> Plan:
+    """Sort a batch's messages: of each second the newest version, without what is too old or of a dead epoch.
+
+    ``symbols`` holds every symbol of the batch that `name_is_sound`.
+    """
+    out = Plan()
+    seconds = out.seconds
+    floors: dict[int, int] = {}
+    for number, message in enumerate(batch.messages):
+        if isinstance(message, Refusal):
+            out.letters.append(_letter(batch.records[number], message, topic, now))
+            continue
+        row = symbols.get((message.exchange, message.symbol))
+        if row is None:
+            refusal = Refusal("invalid_kline", f"{message.exchange!r}, {message.symbol!r} cannot be an exchange and a symbol")
+            out.letters.append(_letter(batch.records[number], refusal, topic, now))
+        elif message.epoch < row.epoch or (row.deleted and message.epoch == row.epoch):
+            out.dropped_epoch += isinstance(message, Kline)
+        elif isinstance(message, Kline):
+            floor = floors.get(row.symbol_id)
+            if floor is None:
+                floor = floors[row.symbol_id] = raw_floor(row.kline_hours, now)
+            if message.open_time < floor:
+                out.dropped_old += 1
+            elif message.open_time > now + FUTURE:
+                refusal = Refusal("invalid_kline", f"open_time {message.open_time} is more than a week after {now}")
+                out.letters.append(_letter(batch.records[number], refusal, topic, now))
+            else:
+                key = (row.symbol_id, message.open_time)
+                held = seconds.get(key)
+                seconds[key] = message if held is None else newer(held, message)
+        elif isinstance(message, GapOpened):
+            out.opened.setdefault(row.symbol_id, []).append(message)
+        elif isinstance(message, Absent):
+            out.absent.setdefault(row.symbol_id, []).append(message)
+        else:
+            out.listings[row.symbol_id] = message
+    return out
+
+
+def newer(held: Kline, come: Kline) -> Kline:
+    """What is kept of two klines of one second: the higher version; with equal content, by the source it came by first."""
+    if come.version <= held.version:
+        return held
+    if come.source != held.source and come.content == held.content:
+        return msgspec.structs.replace(come, source=held.source)
+    return come
+
+
+def _letter(record: Record, refusal: Refusal, topic: str, now: int) -> DeadLetter:
+    value = record.value or b""
+    identity = _identity_of(value)
+    return DeadLetter(
+        at=now,
+        stage="inserter",
+        reason=refusal.reason,
+        detail=refusal.detail,
+        payload=value.decode(errors="backslashreplace"),
+        exchange=identity.exchange if identity else None,
+        symbol=identity.symbol if identity else None,
+        topic=topic,
+        partition=record.partition,
+        offset=record.offset,
+    )
+
+
+def _identity_of(value: bytes) -> Identity | None:
+    try:
+        return msgspec.json.decode(value, type=Identity)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,89 @@
+"""``rtchart inserter``."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import click
+
+from rtchart.broker.admin import ensure_topics
+from rtchart.broker.cluster import Cluster
+from rtchart.broker.dead_letters import publish
+from rtchart.broker.group import join
+from rtchart.broker.table import Table
+from rtchart.broker.topics import DEAD_LETTERS, KLINES, SYMBOLS
+from rtchart.core.symbol import DesiredSymbol
+from rtchart.inserter.service import Inserter, Limits
+from rtchart.inserter.session import Session
+from rtchart.inserter.symbols import Symbols
+from rtchart.inserter.writer import Source, Writer
+from rtchart.process import options
+from rtchart.process.health import Health
+from rtchart.process.run import run, until_stopped
+
+GROUP = "rtchart-inserter"
+
+
+@click.command("inserter")
+@options.kafka
+@options.topic_prefix
+@options.database
+@click.option(
+    "--batch-rows",
+    default=Limits().records,
+    type=click.IntRange(1, 100_000),
+    envvar="RTCHART_BATCH_ROWS",
+    show_envvar=True,
+    show_default=True,
+    help="Records that close a batch at once.",
+)
+@click.option(
+    "--batch-ms",
+    default=round(Limits().seconds * 1000),
+    type=click.IntRange(1, 10_000),
+    envvar="RTCHART_BATCH_MS",
+    show_envvar=True,
+    show_default=True,
+    help="Milliseconds after its first record that a batch is closed.",
+)
+@options.admin_port
+@options.log_level
+def command(
+    kafka: str, topic_prefix: str, database: str, batch_rows: int, batch_ms: int, admin_port: int, log_level: str
+) -> None:
+    """Batch klines from Kafka into PostgreSQL, each exactly once.
+
+    Run as many as you like, up to the topic's partitions: they share them out. What cannot be stored goes to the table
+    dead_letter and the topic rtchart.dead-letters, with the reason.
+    """
+    cluster = Cluster(kafka, topic_prefix, client_id="rtchart-inserter")
+    limits = Limits(records=batch_rows, seconds=batch_ms / 1000)
+    run("inserter", partial(serve, cluster, database, limits), admin_port=admin_port, log_level=log_level)
+
+
+async def serve(cluster: Cluster, database: str, limits: Limits, health: Health, stopping: asyncio.Event) -> None:
+    """Run the service until ``stopping`` is set. Raises `UserError` when Kafka or the database is not there at the start."""
+    session, follower = Session(database, health), Session(database, health, part="symbols")
+    await session.check()
+    await ensure_topics(cluster, (KLINES, SYMBOLS, DEAD_LETTERS))
+    source = Source(await cluster.cluster_id(), cluster.name(KLINES), KLINES.partitions)
+    book = Symbols()
+    followed = asyncio.Event()
+
+    async def insert() -> None:
+        await session.patiently(book.load)
+        await followed.wait()
+        async with cluster.producer() as producer:
+            writer = Writer(session, book, source, partial(publish, producer, cluster))
+            inserter = Inserter(writer, session, source, health, limits)
+            async with join(cluster, KLINES, GROUP, on_revoked=inserter.revoked) as group:
+                health.ready()
+                await until_stopped(stopping, inserter.run(group), inserter.watch(group))
+
+    table = Table(cluster, SYMBOLS, DesiredSymbol)
+    try:
+        await until_stopped(stopping, insert(), book.follow(table, follower, followed.set))
+    finally:
+        await session.close()
+        await follower.close()

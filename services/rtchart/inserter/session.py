@@ -1,0 +1,96 @@
+"""One connection to the database that comes back: what fails for now is done again, for as long as it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from rtchart.core.errors import UserError
+from rtchart.process.health import Health
+from rtchart.process.logs import fields
+from rtchart.store.database import Connection, connect
+from rtchart.store.failures import is_outage
+from rtchart.store.klines import prepare
+from rtchart.store.migrate import LATEST, schema_version
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+SHORTEST, LONGEST = 0.1, 2.0
+"""Seconds between two attempts, doubled from the one to the other, with jitter."""
+
+WORK_TIMEOUT = 60.0
+"""Seconds after which work is given up and begun again on a new connection: the server, or the way to it, hangs."""
+
+# An owner that stops in the middle of a transaction (a paused machine) must not hold its offsets for long.
+_LIMITS = "SET statement_timeout = '30s'; SET lock_timeout = '15s'; SET idle_in_transaction_session_timeout = '10s'"
+
+
+class Session:
+    """A connection under one name (``part``) in /readyz."""
+
+    def __init__(self, url: str, health: Health, *, part: str = "database") -> None:
+        self._url = url
+        self._health = health
+        self._part = part
+        self._connection: Connection | None = None
+
+    async def patiently(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Do the work, again and again while the database is out (`is_outage`). Any other exception is the work's own.
+
+        Work is begun anew as a whole, on a new connection, so it has to be a transaction, or safe to repeat. It may have
+        been committed although its end was not heard of.
+        """
+        delay = SHORTEST
+        while True:
+            try:
+                async with asyncio.timeout(WORK_TIMEOUT):
+                    result = await work(await self._connected())
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                await self.close()
+                self._complain(error)
+            else:
+                if self._part in self._health.reasons:
+                    log.info("the database takes data", extra=fields(part=self._part))
+                self._health.ready(self._part)
+                return result
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))
+            delay = min(2 * delay, LONGEST)
+
+    async def check(self) -> None:
+        """Connect once. Raises `UserError` when the database cannot be reached or refuses."""
+        connection = await connect(self._url, service="inserter")
+        await connection.close()
+
+    async def close(self) -> None:
+        """Let the connection go, whatever it is doing."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            connection = await connect(self._url, service="inserter")
+            try:
+                version = await schema_version(connection)
+                if version < LATEST:
+                    raise UserError(f"the database's schema is at {version} and {LATEST} is needed; run `rtchart migrate`")
+                await connection.execute(_LIMITS)
+                await prepare(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _complain(self, error: Exception) -> None:
+        why = str(error) or type(error).__name__
+        if self._health.reasons.get(self._part) != why:
+            log.warning("the database does not take data; trying again", extra=fields(part=self._part, error=why))
+        self._health.unready(self._part, why)

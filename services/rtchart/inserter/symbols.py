@@ -1,0 +1,68 @@
+"""What the inserter knows of symbols: their ids, and what is wanted of them, as the topic ``rtchart.symbols`` says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+
+from rtchart.broker.table import Changes, Table
+from rtchart.core.kline import Identity
+from rtchart.core.symbol import DesiredSymbol
+from rtchart.inserter.batch import name_is_sound
+from rtchart.inserter.session import Session
+from rtchart.process.clock import now_ms
+from rtchart.process.logs import fields
+from rtchart.store import symbols as store
+from rtchart.store.database import Connection
+from rtchart.store.symbols import SymbolRow
+
+log = logging.getLogger(__name__)
+
+
+class Symbols:
+    """The rows of ``symbol`` in memory, kept with the table by what is written here and by nobody else's writes.
+
+    Every inserter follows the topic and writes the same, so each has what counts for the klines that it reads.
+    """
+
+    def __init__(self, *, clock: Callable[[], int] = now_ms) -> None:
+        self._clock = clock
+        self.rows: dict[tuple[str, str], SymbolRow] = {}
+
+    async def load(self, connection: Connection) -> None:
+        """Begin with what is stored."""
+        self._take(await store.load(connection))
+
+    async def ensure(self, connection: Connection, epochs: Mapping[tuple[str, str], int]) -> None:
+        """Have a row of each sound (exchange, symbol), whose epoch is not older than the one given.
+
+        Klines may overtake the Symbol that asks for them, because it travels on another topic.
+        """
+        new = {}
+        for key, epoch in epochs.items():
+            row = self.rows.get(key)
+            if (row is None and name_is_sound(*key)) or (row is not None and row.epoch < epoch):
+                new[Identity(*key)] = epoch
+        if new:
+            self._take(await store.ensure(connection, new))
+
+    async def follow(self, table: Table[DesiredSymbol], session: Session, followed: Callable[[], None]) -> None:
+        """Write each change of the topic to the table; never ends. ``followed`` is called once the first whole is in."""
+        async for changes in table.follow():
+            await session.patiently(lambda connection, changes=changes: self._write(connection, changes))  # type: ignore[misc]
+            followed()
+
+    async def _write(self, connection: Connection, changes: Changes[DesiredSymbol]) -> None:
+        gone = []
+        for key, desired in changes.items():
+            if desired is None:
+                try:
+                    gone.append(Identity.parse(key))
+                except ValueError as error:
+                    log.error("skipped a deletion", extra=fields(topic="rtchart.symbols", error=str(error)))
+        self._take(await store.want(connection, [desired for desired in changes.values() if desired is not None]))
+        self._take(await store.unwant(connection, gone, at=self._clock()))
+
+    def _take(self, rows: list[SymbolRow]) -> None:
+        for row in rows:
+            self.rows[row.identity.exchange, row.identity.symbol] = row

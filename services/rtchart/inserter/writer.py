@@ -1,0 +1,165 @@
+"""Storing a batch: all of it and its offsets in one transaction, or none of it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from rtchart.core.interval import DAY, HOUR
+from rtchart.core.messages import Absent, DeadLetter, GapOpened
+from rtchart.core.symbol import raw_floor
+from rtchart.inserter import metrics
+from rtchart.inserter.batch import Batch, Plan, plan
+from rtchart.inserter.ledger import concern, settle
+from rtchart.inserter.loss import lost_gaps
+from rtchart.inserter.session import Session
+from rtchart.inserter.symbols import Symbols
+from rtchart.process.clock import now_ms
+from rtchart.process.logs import fields
+from rtchart.process.metrics import observe
+from rtchart.store import dead_letters, gaps, klines, offsets, symbols
+from rtchart.store.database import Connection
+from rtchart.store.failures import is_refusal
+from rtchart.store.klines import Stored
+
+log = logging.getLogger(__name__)
+
+CAREFUL_BATCHES = 20
+"""After a second came again, so many batches are not tried the short way, which would be done for nothing."""
+
+LATENCIES_PER_BATCH = 100
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a writer's offsets are of: Kafka's cluster id, the topic's whole name and how many partitions it has."""
+
+    cluster: str
+    topic: str
+    partitions: int
+
+
+Publish = Callable[[Sequence[DeadLetter]], Awaitable[None]]
+
+
+class Writer:
+    """Stores the batches of one topic, one after the other."""
+
+    def __init__(
+        self, session: Session, book: Symbols, source: Source, publish: Publish, *, clock: Callable[[], int] = now_ms
+    ) -> None:
+        """``publish`` is awaited with dead letters after they are stored."""
+        self._session = session
+        self._publish = publish
+        self._book = book
+        self._source = source
+        self._clock = clock
+        self._careful = 0
+        self._hours: set[int] = set()
+        """Hours whose partitions are there, as far as is known."""
+
+    async def write(self, batch: Batch) -> None:
+        """Store the batch, for as long as it takes.
+
+        A record that the database refuses is found by halving the batch, and kept as a dead letter. Raises `NotOwner` when
+        another inserter moved its offsets on: what was not stored of the batch by then is that one's.
+        """
+        began = time.monotonic()
+        try:
+            work, stored = await self._session.patiently(lambda connection: self._commit(connection, batch))
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            if len(batch) == 1:
+                log.warning("the database refused a record", extra=fields(error=str(error)))
+                parts: tuple[Batch, ...] = (batch.refused("refused_row", str(error)),)
+            else:
+                parts = batch.halves()
+            for part in parts:
+                await self.write(part)
+        else:
+            self._measure(batch, work, stored, time.monotonic() - began)
+            if work.letters:
+                await self._publish(work.letters)
+
+    async def _commit(self, connection: Connection, batch: Batch) -> tuple[Plan, Stored]:
+        now = self._clock()
+        await self._book.ensure(connection, batch.epochs())
+        work = plan(batch, self._book.rows, self._source.topic, now)
+        await self._ensure_partitions(connection, work)
+        try:
+            async with connection.transaction():
+                await offsets.advance(connection, self._source.cluster, self._source.topic, batch.moves)
+                if batch.lost:
+                    rows = list(self._book.rows.values())
+                    for symbol_id, gap in await lost_gaps(connection, batch, rows, self._source.partitions, now):
+                        work.opened.setdefault(symbol_id, []).append(gap)
+                if work.letters:
+                    await dead_letters.keep(connection, work.letters)
+                stored = Stored([], [], 0)
+                if work.seconds:
+                    stored = await klines.insert(connection, work.seconds, all_new=not self._careful)
+                    await klines.append_checkpoints(connection, stored.touched, at=now)
+                if work.listings:
+                    await symbols.list_at(connection, work.listings.items())
+                await self._settle(connection, work, now)
+        except Exception:
+            self._hours.clear()  # perhaps a partition was dropped
+            raise
+        came_again = len(stored.inserted) < len(work.seconds)
+        self._careful = CAREFUL_BATCHES if came_again else max(0, self._careful - 1)
+        return work, stored
+
+    async def _ensure_partitions(self, connection: Connection, work: Plan) -> None:
+        # In a transaction of its own: making one waits for others, and should hold nothing then.
+        hours = {open_time - open_time % HOUR for _, open_time in work.seconds} - self._hours
+        if hours:
+            await klines.ensure_partitions(connection, hours, ahead=DAY)
+            self._hours |= hours
+
+    async def _settle(self, connection: Connection, work: Plan, now: int) -> None:
+        """Bring the gap ledger to what is stored now."""
+        times = [open_time for _, open_time in work.seconds]
+        told: list[GapOpened | Absent] = [*chain(*work.opened.values()), *chain(*work.absent.values())]
+        for message in told:
+            times += (message.start, message.end - 1)
+        if not times:
+            return
+        ids = {symbol_id for symbol_id, _ in work.seconds} | set(work.opened) | set(work.absent)
+        known: dict[int, list[gaps.GapRow]] = {}
+        for row in await gaps.unsettled(connection, list(ids), min(times), max(times) + 1):
+            known.setdefault(row.symbol_id, []).append(row)
+        concerned = sorted({*known, *work.opened, *work.absent})
+        if not concerned:
+            return
+        of = {i: (known.get(i, []), work.opened.get(i, []), work.absent.get(i, [])) for i in concerned}
+        ranges = [(i, start, end) for i in concerned for start, end in concern(*of[i])]
+        stored = await klines.stored_ranges(connection, ranges)
+        hours = {row.symbol_id: row.kline_hours for row in self._book.rows.values()}
+        changes = [
+            change
+            for i in concerned
+            for change in settle(i, *of[i], stored.get(i, []), floor=raw_floor(hours[i], now), now=now)
+        ]
+        await gaps.save(connection, changes)
+
+    def _measure(self, batch: Batch, work: Plan, stored: Stored, seconds: float) -> None:
+        metrics.BATCH_ROWS.observe(len(batch))
+        metrics.BATCH_SECONDS.observe(seconds)
+        for result, count in (
+            ("inserted", len(stored.inserted)),
+            ("changed", len(stored.changed)),
+            ("unchanged", stored.unchanged),
+            ("dropped_old", work.dropped_old),
+            ("dropped_epoch", work.dropped_epoch),
+        ):
+            metrics.ROWS.labels(result).inc(count)
+        for letter in work.letters:
+            metrics.DEAD_LETTERS.labels(letter.reason).inc()
+        now = self._clock()
+        for kline in list(work.seconds.values())[:: len(work.seconds) // LATENCIES_PER_BATCH + 1]:
+            if kline.source == "stream":  # the version of a REST row is not when it happened
+                observe("exchange_to_inserted", (now - kline.version) / 1000)

@@ -1,0 +1,35 @@
+"""What an error of the database says about the work that met it: refused for ever, or to be tried again."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from rtchart.core.errors import UserError
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the data is at fault: the same rows will be refused each time.
+
+    True for SQLSTATE classes 22 (data exception) and 23 (integrity constraint), and for values that asyncpg itself cannot
+    write, but not for a second without a partition: that is made, and then it is stored.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state[:2] in ("22", "23") and not is_missing_partition(error)
+    return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+
+
+def is_missing_partition(error: BaseException) -> bool:
+    """Whether a row had no partition to go to."""
+    return isinstance(error, asyncpg.CheckViolationError) and "no partition of relation" in str(error)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether trying again later can help: connection lost, deadlock, disk full, out of connections, a timeout, no schema yet.
+
+    Of the server's errors these are all but the refusals, so that nothing is thrown away for a reason nobody foresaw.
+    """
+    if is_refusal(error):
+        return False
+    # UserError: a new connection was refused or not answered (`rtchart.store.database.connect`).
+    return isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, UserError))

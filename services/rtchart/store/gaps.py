@@ -1,0 +1,60 @@
+"""The gap ledger's rows. What becomes of them is decided elsewhere (`rtchart.inserter.ledger`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rtchart.core.gap import GapReason, GapState, Range
+from rtchart.store.database import Connection
+
+
+class GapRow(NamedTuple):
+    """A row of ``gap``; times are milliseconds. ``gap_id`` is None while it is not stored."""
+
+    gap_id: int | None
+    symbol_id: int
+    start: int
+    end: int
+    state: GapState
+    reason: GapReason
+    opened_at: int
+    closed_at: int | None = None
+    asked_at: int | None = None
+
+    @property
+    def range(self) -> Range:
+        return self.start, self.end
+
+
+async def unsettled(connection: Connection, symbol_ids: Sequence[int], start: int, end: int) -> list[GapRow]:
+    """The rows of these symbols, open or absent, that overlap ``[start, end)``; held until the transaction ends."""
+    rows = await connection.fetch(
+        """SELECT gap_id, symbol_id, start_time, end_time, state, reason, opened_at, closed_at, asked_at FROM gap
+           WHERE state <> 'repaired' AND end_time > $2 AND start_time < $3 AND symbol_id = ANY ($1::integer[])
+           ORDER BY gap_id FOR UPDATE""",
+        symbol_ids,
+        start,
+        end,
+    )
+    return [GapRow(*row) for row in rows]
+
+
+async def save(connection: Connection, rows: Iterable[GapRow]) -> None:
+    """Write rows as they are now: over the stored one, or as new ones."""
+    new: list[tuple[object, ...]] = []
+    changed: list[tuple[object, ...]] = []
+    for row in rows:
+        (new if row.gap_id is None else changed).append(tuple(row))
+    if changed:
+        await connection.executemany(
+            """UPDATE gap SET start_time = $3, end_time = $4, state = $5, reason = $6, opened_at = $7, closed_at = $8,
+                   asked_at = $9 WHERE gap_id = $1 AND symbol_id = $2""",
+            changed,
+        )
+    if new:
+        await connection.executemany(
+            """INSERT INTO gap (symbol_id, start_time, end_time, state, reason, opened_at, closed_at, asked_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)""",
+            [row[1:] for row in new],
+        )
