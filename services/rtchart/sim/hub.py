@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from rtchart.core.interval import INTERVALS, SECOND, SECONDS
+from rtchart.core.interval import INTERVALS, SECOND, SECONDS, Interval
 from rtchart.process.logs import fields
 from rtchart.sim.clock import Clock
 from rtchart.sim.connection import Connection, frame
@@ -29,16 +29,16 @@ _LATE = 2 * SECOND
 class _Stream:
     """A stream that someone is subscribed to."""
 
-    def __init__(self, symbol: str, interval_name: str) -> None:
+    def __init__(self, symbol: str, interval: Interval) -> None:
         self.symbol = symbol
-        self.interval = INTERVALS[interval_name]
+        self.interval = interval
         self.events = KlineEvents(symbol, self.interval)
         self.subscribers: dict[Connection, None] = {}
 
     def due(self, time: int) -> bool:
         """Whether it says something at the end of the second that opens at ``time``."""
         end = time + SECOND
-        return self.interval is SECONDS or end % _UPDATE == 0 or self.interval.next_open(time) == end
+        return self.interval == SECONDS or end % _UPDATE == 0 or self.interval.next_open(time) == end
 
 
 class Hub:
@@ -104,7 +104,7 @@ class Hub:
         if figures is None or not stream.subscribers:
             return
         open_time, closed = time, True
-        if stream.interval is not SECONDS:
+        if stream.interval != SECONDS:
             open_time, next_open = stream.interval.open_time(time), stream.interval.next_open(time)
             closed = next_open == end
             figures = self._tape.span(stream.symbol, open_time, next_open, end) or figures
@@ -129,7 +129,7 @@ class Hub:
         symbol, _, interval = name.partition("@kline_")
         if symbol not in self._symbols or interval not in INTERVALS:
             return None
-        stream = _Stream(self._symbols[symbol], interval)
+        stream = _Stream(self._symbols[symbol], INTERVALS[interval].of(self._tape.begin))
         assert stream.events.stream == name
         return stream
 

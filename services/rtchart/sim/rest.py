@@ -118,7 +118,7 @@ class Rest:
         name = _mandatory(parameters, "interval")
         if name not in INTERVALS:
             raise _Problem(-1120, "Invalid interval.")
-        interval = INTERVALS[name]
+        interval = INTERVALS[name].of(self._tape.begin)
         if symbol not in self._listings:
             raise _Problem(-1121, "Invalid symbol.")
         limit = _number(parameters, "limit", "^[0-9]{1,20}$")
