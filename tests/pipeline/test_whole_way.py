@@ -1,0 +1,121 @@
+"""From the exchange's socket to the API, with the real services as processes."""
+
+from __future__ import annotations
+
+import csv
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+
+from rtchart.process.clock import now_ms
+from rtchart.sim.clock import MarketClock
+from rtchart.sim.exchange import Config, Exchange
+from tests.pipeline.conftest import Run
+from tests.pipeline.running import Pipeline, exchange_seconds, stored_seconds
+from tests.waiting import wait_until
+
+RECORDED = Path(__file__).parents[1] / "data" / "BTCUSDT-ETHUSDT-1s-2025-07-24.csv"
+MINUTE = 60_000
+
+
+def recorded_minutes(symbol: str) -> list[dict[str, object]]:
+    """The whole minutes of the recording, from the file's rows alone: nothing of rtchart computes here."""
+    with RECORDED.open() as file:
+        rows = [row for row in csv.DictReader(file) if row["symbol"] == symbol]
+    minutes = []
+    for _, group in groupby(rows, key=lambda row: int(row["open_time"]) // MINUTE):
+        seconds = list(group)
+        if len(seconds) == 60:
+            minutes.append(
+                {
+                    "open": Decimal(seconds[0]["open"]),
+                    "high": max(Decimal(row["high"]) for row in seconds),
+                    "low": min(Decimal(row["low"]) for row in seconds),
+                    "close": Decimal(seconds[-1]["close"]),
+                    "volume": sum(Decimal(row["volume"]) for row in seconds),
+                    "quote_volume": sum(Decimal(row["quote_volume"]) for row in seconds),
+                    "trades": sum(int(row["trades"]) for row in seconds),
+                }
+            )
+    return minutes
+
+
+async def test_the_recorded_seconds_become_exact_minutes(pipeline: Run):
+    # The recording is 406 s; at this rate, begun so far in the past, it ends before the present.
+    exchange = Exchange(Config(symbols=(), replay=RECORDED), clock=MarketClock(20, now_ms() - 9 * MINUTE))
+    async with exchange.serve() as address, pipeline(address) as running:
+        await running.want("BTCUSDT", "ETHUSDT")
+        await running.start()
+        await running.web_is_ready()
+        for symbol in ("BTCUSDT", "ETHUSDT"):
+            expected = recorded_minutes(symbol)
+            assert len(expected) == 6
+
+            async def whole(symbol: str = symbol) -> list[dict[str, object]] | None:
+                answer = await running.get("candles", symbol=symbol, interval="1m", limit=10)
+                complete = [c for c in answer["candles"] if c["received"] == c["expected"] == 60 and c["revision"] > 0]
+                return complete if len(complete) == 6 else None
+
+            candles = await wait_until(whole, 60)
+            for candle, minute in zip(candles, expected, strict=True):
+                assert {key: Decimal(str(candle[key])) for key in minute} == minute
+                assert candle["closed"] is True
+                assert candle["source"] == "stream"
+
+
+async def test_every_service_killed_in_the_middle_loses_and_doubles_nothing(pipeline: Run):
+    symbols = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
+    exchange = Exchange(Config(symbols=symbols), clock=MarketClock(5, now_ms() - 10 * MINUTE))
+    async with exchange.serve() as address, pipeline(address) as running:
+        await running.want(*symbols)
+        await running.start()
+        await running.web_is_ready()
+        first = await wait_until(lambda: first_second(running, symbols), 30)
+
+        for name in ("producer", "inserter", "aggregator", "web"):
+            before = exchange.clock.now()
+            await running.restart(name)
+            # It is back when what the exchange published after the kill is stored.
+            await wait_until(lambda before=before: stored_after(running, symbols, before + 10_000), 45)
+        await running.web_is_ready()
+
+        end = exchange.clock.now() // 1000 * 1000 - 1000
+
+        async def all_there() -> bool:
+            for symbol in symbols:
+                published = await exchange_seconds(address, symbol, first, end)
+                assert await stored_seconds(running, symbol, first, end) == published
+                assert len(published) == (end - first) // 1000
+            return True
+
+        await wait_until(all_there, 45)
+
+        async def no_open_gap() -> bool:
+            return not await running.fetch("SELECT * FROM gap WHERE state = 'open'")
+
+        await wait_until(no_open_gap, 30)
+
+        async def minutes_are_whole() -> bool:
+            rows = await running.fetch(
+                "SELECT open_time, received FROM candle WHERE interval = '1m' AND open_time >= $1 AND open_time + 60000 <= $2",
+                first // MINUTE * MINUTE + MINUTE,
+                end,
+            )
+            minutes = (end // MINUTE) - (first // MINUTE + 1)
+            assert len(rows) == minutes * len(symbols)
+            assert {row["received"] for row in rows} == {60}
+            return True
+
+        await wait_until(minutes_are_whole, 30)
+
+
+async def first_second(running: Pipeline, symbols: tuple[str, ...]) -> int | None:
+    """The first second from which on every symbol is stored."""
+    rows = await running.fetch("SELECT symbol_id, min(open_time) AS first FROM kline_1s GROUP BY symbol_id")
+    return max(row["first"] for row in rows) if len(rows) == len(symbols) else None
+
+
+async def stored_after(running: Pipeline, symbols: tuple[str, ...], time: int) -> bool:
+    """Whether each symbol has a second that opened after ``time``."""
+    rows = await running.fetch("SELECT symbol_id FROM kline_1s WHERE open_time > $1 GROUP BY symbol_id", time)
+    return len(rows) == len(symbols)
