@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from rtchart.core.kline import Kline
-from rtchart.exchange.base import Page, RestError, UnknownSymbol, Venue
+from rtchart.exchange.base import Listed, Page, RestError, UnknownSymbol, Venue
 from rtchart.exchange.binance.limits import WeightBudget
 from rtchart.exchange.binance.rest import BinanceRest
 from rtchart.exchange.clock import VenueClock
@@ -220,18 +220,28 @@ def exchange_info(path: str, query: dict[str, str]) -> Reply:
     asked = re.findall(r'"([^"]+)"', query.get("symbols", ""))
     if not set(asked) <= LISTED.keys():
         return Reply({"code": -1121, "msg": "Invalid symbol."}, status=400)
-    symbols = [{"symbol": name, "status": LISTED[name], "filters": []} for name in asked or LISTED]
+    filters = [{"filterType": "LOT_SIZE", "stepSize": "0.1"}, {"filterType": "PRICE_FILTER", "tickSize": "0.01"}]
+    symbols = [{"symbol": name, "status": LISTED[name], "filters": filters} for name in asked or LISTED]
     return Reply({"timezone": "UTC", "symbols": symbols})
 
 
 async def test_trading_halted_or_unknown() -> None:
+    trading, halted, unknown = Listed("trading", "0.01"), Listed("halted", "0.01"), Listed("unknown")
     async with client(exchange_info) as rest:
-        assert await rest.trading([]) == {}
-        assert await rest.trading(["BTCUSDT", "币安人生USDT"]) == {"BTCUSDT": "trading", "币安人生USDT": "trading"}
-        assert await rest.trading(["OLDUSDT", "NONE", "PAUSEDUSDT"]) == {
-            "OLDUSDT": "halted",
-            "NONE": "unknown",
-            "PAUSEDUSDT": "halted",
-        }
+        assert await rest.listed([]) == {}
+        assert await rest.listed(["BTCUSDT", "币安人生USDT"]) == {"BTCUSDT": trading, "币安人生USDT": trading}
+        expected = {"OLDUSDT": halted, "NONE": unknown, "PAUSEDUSDT": halted}
+        assert await rest.listed(["OLDUSDT", "NONE", "PAUSEDUSDT"]) == expected
         many = [f"COIN{number}" for number in range(101)]
-        assert await rest.trading(["BTCUSDT", *many]) == {"BTCUSDT": "trading", **dict.fromkeys(many, "unknown")}
+        assert await rest.listed(["BTCUSDT", *many]) == {"BTCUSDT": trading, **dict.fromkeys(many, unknown)}
+
+
+async def test_the_day_of_the_first_trade() -> None:
+    def script(path: str, query: dict[str, str]) -> Reply:
+        assert (query["interval"], query["startTime"], query["limit"]) == ("1d", "0", "1")
+        return Reply([row(1_502_928_000_000)] if query["symbol"] == "BTCUSDT" else [])
+
+    async with client(script) as rest:
+        assert await rest.listed_day("BTCUSDT") == 1_502_928_000_000
+        with pytest.raises(RestError, match="no day of NEWUSDT yet"):
+            await rest.listed_day("NEWUSDT")

@@ -199,9 +199,9 @@ TestLaws = World.TestCase
 # ── One by one ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def ledger(*, watermark: int | None = None) -> Ledger:
+def ledger() -> Ledger:
     """Whose first second came already."""
-    made = Ledger(T, Patience(), now=T, watermark=watermark)
+    made = Ledger(T, Patience(), now=T)
     assert made.on_kline(T, T + 1_010, T + 1_010)
     return made
 
@@ -304,7 +304,7 @@ def test_a_failure_is_asked_again_later_and_later() -> None:
 
 
 def test_a_long_absence_is_asked_for_page_by_page() -> None:
-    made = Ledger(T, Patience(), now=T, watermark=T - 2_500 * S)
+    made = Ledger(T, Patience(), now=T, missing=[(T - 2_500 * S, T)])
     assert gaps(made) == [(-2_500 * S, 0, "start")]
     pages = []
     while (asked := made.ask(T)) is not None:

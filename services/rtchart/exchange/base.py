@@ -92,6 +92,14 @@ Trading = Literal["trading", "halted", "unknown"]
 """Whether a venue trades a symbol now, lists it without trading it, or does not know it."""
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """What a venue says of a symbol."""
+
+    trading: Trading
+    tick_size: str = ""
+    """Smallest step of its price, a decimal string; empty where the venue does not say."""
+
+
 class Page(msgspec.Struct, frozen=True):
     """One answer about the seconds (or longer periods) ``[start, end)``: whatever is not in ``klines`` the venue lacks."""
 
@@ -115,8 +123,11 @@ class Rest(Protocol):
         Together the pages speak for all of the range that is past at the venue.
         """
 
-    async def trading(self, symbols: Iterable[str]) -> dict[str, Trading]:
-        """The state of each of the symbols."""
+    async def listed(self, symbols: Iterable[str]) -> dict[str, Listed]:
+        """What is said of each of the symbols."""
+
+    async def listed_day(self, symbol: str) -> int:
+        """The UTC day (ms) of its first trade."""
 
     async def time(self) -> int:
         """The venue's time (ms)."""

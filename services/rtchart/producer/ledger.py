@@ -62,15 +62,15 @@ class Fill(msgspec.Struct, frozen=True):
 class Ledger:
     """The seconds of one symbol, from the first expected one on."""
 
-    def __init__(self, expected: int, patience: Patience, *, now: int, watermark: int | None = None) -> None:
-        """``expected`` is the first second to come; with a ``watermark``, what lies between is missing from the start."""
+    def __init__(self, expected: int, patience: Patience, *, now: int, missing: Iterable[Range] = ()) -> None:
+        """``expected`` is the first second to come; ``missing`` before it are known to be so from an earlier life."""
         self._patience = patience
         self.expected = expected
         """Open time of the next second. All before it are there, or in a hole."""
         self.heard_at = now
         """When the last kline came."""
-        self.watermark = expected if watermark is None else min(watermark, expected)
-        """Every second before it is acknowledged by Kafka, or absent."""
+        self.last_open_time: int | None = None
+        """Of the newest kline that came by the stream."""
         self.holes: list[Hole] = []
         self.broken: GapReason | None = "start"
         """Why the next step is no mere step: the connection, or all of this, is new."""
@@ -80,24 +80,23 @@ class Ledger:
         self._silence = patience.silence
         self._asked: Range | None = None
         self._failures = 0
-        if self.watermark < expected:
-            self._open(self.watermark, expected, "start", now)
+        for start, end in normal(missing):
+            self._open(start, min(end, expected), "start", now)
+        self.watermark = self.holes[0].start if self.holes else expected
+        """Every second before it is acknowledged by Kafka, or absent."""
 
     # ── Seconds that come ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def on_kline(self, open_time: int, version: int, now: int) -> bool:
         """A kline came by the stream. Whether to publish it: a repetition of the last one is not."""
         self.heard_at = now
-        if open_time == self.expected:
+        if open_time >= self.expected:
+            if open_time > self.expected:
+                self._open(self.expected, open_time, self.broken or "step", now + self._patience.late)
             self.expected = open_time + SECOND
-            self._last_version = version
+            self.last_open_time = open_time
             self.broken = None
-            return True
-        if open_time > self.expected:
-            self._open(self.expected, open_time, self.broken or "step", now + self._patience.late)
-            self.expected = open_time + SECOND
             self._last_version = version
-            self.broken = None
             return True
         if open_time == self.expected - SECOND and version == self._last_version:
             return False  # two connections carry while one replaces the other

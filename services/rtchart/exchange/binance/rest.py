@@ -17,7 +17,7 @@ import msgspec
 from rtchart.core.interval import Interval
 from rtchart.core.interval import interval as interval_of
 from rtchart.core.kline import InvalidKline, Kline, Source, check
-from rtchart.exchange.base import BadFrame, Page, RestError, Trading, UnknownSymbol, Venue
+from rtchart.exchange.base import BadFrame, Listed, Page, RestError, UnknownSymbol, Venue
 from rtchart.exchange.binance import limits
 from rtchart.exchange.binance.frames import milliseconds
 from rtchart.exchange.clock import VenueClock
@@ -56,9 +56,21 @@ class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
     taker_buy_quote_volume: str
 
 
+class _Filter(msgspec.Struct, frozen=True, rename="camel"):
+    filter_type: str
+    tick_size: str = ""
+
+
 class _Symbol(msgspec.Struct, frozen=True):
     symbol: str
     status: str
+    """TRADING, or one of HALT, BREAK, END_OF_DAY, CANCEL_ONLY, …: listed, and not traded."""
+    filters: list[_Filter] = []
+
+    @property
+    def listed(self) -> Listed:
+        tick_size = next((one.tick_size for one in self.filters if one.filter_type == "PRICE_FILTER"), "")
+        return Listed("trading" if self.status == "TRADING" else "halted", tick_size)
 
 
 class _ExchangeInfo(msgspec.Struct, frozen=True):
@@ -111,8 +123,8 @@ class BinanceRest:
         self._clock.set(venue_ms)
         return venue_ms
 
-    async def trading(self, symbols: Iterable[str]) -> dict[str, Trading]:
-        """The state of each of the symbols."""
+    async def listed(self, symbols: Iterable[str]) -> dict[str, Listed]:
+        """What is said of each of the symbols: whether it is traded, and in which steps."""
         names = list(symbols)
         if not names:
             return {}
@@ -121,8 +133,16 @@ class BinanceRest:
             info, _ = await self._get("/api/v3/exchangeInfo", asked, limits.WEIGHT_EXCHANGE_INFO, _ExchangeInfo)
         except UnknownSymbol:  # one of them, and the answer does not say which
             info, _ = await self._get("/api/v3/exchangeInfo", {}, limits.WEIGHT_EXCHANGE_INFO, _ExchangeInfo)
-        status = {listed.symbol: listed.status for listed in info.symbols}
-        return {name: _trading(status.get(name)) for name in names}
+        there = {one.symbol: one for one in info.symbols}
+        return {name: there[name].listed if name in there else Listed("unknown") for name in names}
+
+    async def listed_day(self, symbol: str) -> int:
+        """The UTC day (ms) of its first trade, from which its 3d candles count."""
+        parameters = {"symbol": symbol, "interval": "1d", "startTime": "0", "limit": "1"}
+        rows, _ = await self._get("/api/v3/klines", parameters, limits.WEIGHT_KLINES, list[Row])
+        if not rows:
+            raise RestError(f"{self._venue.rest} has no day of {symbol} yet")
+        return interval_of("1d").open_time(milliseconds(rows[0].open_time))
 
     async def klines(
         self, symbol: str, start: int, end: int, *, interval: str = "1s", source: Source = "repair"
@@ -240,13 +260,6 @@ def _kline(exchange: str, symbol: str, open_time: int, row: Row, version: int, s
         version=version,
         source=source,
     )
-
-
-def _trading(status: str | None) -> Trading:
-    """Binance spot, ENUM definitions, Symbol status: all but TRADING are lists without trade (HALT, BREAK, …)."""
-    if status is None:
-        return "unknown"
-    return "trading" if status == "TRADING" else "halted"
 
 
 def _retry_after(answer: httpx.Response) -> float:
