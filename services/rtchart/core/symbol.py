@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from rtchart.core.interval import CANDLE_INTERVALS, HOUR
+from rtchart.core.interval import CANDLE_INTERVALS, DAY, HOUR
 from rtchart.core.kline import Identity
 
 API_VERSION = "rtchart.dev/v1alpha1"
@@ -105,7 +105,17 @@ class DesiredSymbol(msgspec.Struct, frozen=True):
 
     def raw_floor(self, now: int) -> int:
         """Seconds that open before this time are not stored (any more), at the time ``now``: whole hours, in ms."""
-        return (now // HOUR - self.kline_hours) * HOUR
+        return raw_floor(self.kline_hours, now)
+
+
+def raw_floor(kline_hours: int, now: int) -> int:
+    """Seconds that open before this time are not stored (any more), at the time ``now``: whole hours, in ms."""
+    return (now // HOUR - kline_hours) * HOUR
+
+
+def candle_floor(candle_days: int, now: int) -> int:
+    """Candles below 1h that open before this time may be gone, at the time ``now``: whole days, in ms; 0 keeps all."""
+    return (now // DAY - candle_days) * DAY if candle_days else 0
 
 
 def desired(spec: SymbolSpec, *, epoch: int, name: str) -> DesiredSymbol:

@@ -1,0 +1,43 @@
+"""``rtchart aggregator``."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from rtchart.aggregator.service import follow
+from rtchart.aggregator.service import once as run_once
+from rtchart.broker.candles import RevisionPublisher
+from rtchart.broker.cluster import Cluster
+from rtchart.process import options
+from rtchart.process.clock import now_ms
+from rtchart.process.health import Health
+from rtchart.process.run import run, until_stopped
+
+
+@click.command("aggregator")
+@click.option(
+    "--once", is_flag=True, envvar="RTCHART_ONCE", show_envvar=True, help="Fold what is due and end, as a CronJob does."
+)
+@options.database
+@options.kafka
+@options.topic_prefix
+@options.admin_port
+@options.log_level
+def command(once: bool, database: str, kafka: str, topic_prefix: str, admin_port: int, log_level: str) -> None:
+    """Fold stored seconds into 1m and larger candles, and publish what changed.
+
+    Without --once it stays, and folds each minute as soon as its last second is stored. One runs at a time: a second one
+    leaves the work to the first.
+
+    With --once the exit code is 0 when all that was due is folded and published, or another run is doing so; 1 when the
+    database could not be reached, or Kafka could not (the candles are stored then, and the next run publishes).
+    """
+
+    async def service(health: Health, stopping: asyncio.Event) -> None:
+        async with RevisionPublisher(Cluster(kafka, topic_prefix, client_id="rtchart-aggregator")) as publisher:
+            work = run_once(database, publisher, now_ms) if once else follow(database, publisher, now_ms, health)
+            await until_stopped(stopping, work)
+
+    run("aggregator", service, admin_port=admin_port, log_level=log_level)

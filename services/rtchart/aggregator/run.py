@@ -1,0 +1,147 @@
+"""One run: everything that is due is folded, written and published, a bounded transaction at a time."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from rtchart.aggregator.fill import Fill
+from rtchart.aggregator.levels import Folded, Levels
+from rtchart.broker.candles import NotPublished, RevisionPublisher
+from rtchart.core.interval import HOUR, MINUTE, SECOND
+from rtchart.process.logs import fields
+from rtchart.process.metrics import BUCKETS, observe
+from rtchart.store import candles, checkpoints, outbox, runs
+from rtchart.store.database import Connection
+
+log = logging.getLogger(__name__)
+
+PAIRS = 2_000
+"""How many (symbol, minute) a transaction folds, about: a second of work."""
+
+FILLS = 20
+"""How many transactions a run gives to intervals that were added to a symbol later."""
+
+SEND_AT_ONCE = 5_000
+
+_minutes = Counter("rtchart_aggregator_minutes_total", "Minutes of a symbol that were folded from their seconds")
+_candles = Counter("rtchart_aggregator_candles_total", "Candles that were folded, of all intervals")
+_revisions = Counter("rtchart_aggregator_revisions_total", "Candles that were new or had changed")
+_seconds = Histogram("rtchart_aggregator_run_seconds", "Time that a run took", buckets=BUCKETS)
+_outbox = Gauge("rtchart_aggregator_outbox_pending", "Revisions that Kafka has not acknowledged yet")
+_checkpoints = Gauge("rtchart_aggregator_checkpoints_pending", "Checkpoints that wait, also of minutes that are not over")
+
+
+@dataclass
+class Outcome:
+    """What a run did: minutes (of a symbol each), candles looked at, revisions written, and why not all were published."""
+
+    minutes: int = 0
+    candles: int = 0
+    revisions: int = 0
+    not_published: str | None = None
+
+    def add(self, folded: Folded, minutes: int = 0) -> None:
+        self.minutes += minutes
+        self.candles += folded.candles
+        self.revisions += folded.revisions
+        _minutes.inc(minutes)
+        _candles.inc(folded.candles)
+        _revisions.inc(folded.revisions)
+
+
+async def run(connection: Connection, publisher: RevisionPublisher, now: Callable[[], int]) -> Outcome | None:
+    """Fold and publish until nothing is due. None: another run is under way, and this one did nothing.
+
+    ``now`` is the clock (ms). Kafka may be away: the candles are stored all the same, and the outbox keeps what it has not
+    taken (`Outcome.not_published` says why).
+    """
+    async with runs.alone(connection) as alone:
+        if not alone:
+            return None
+        started = time.perf_counter()
+        run_id = await runs.start(connection, now())
+        outcome = Outcome()
+        error: str | None = "stopped"
+        try:
+            await _aggregate(connection, publisher, now, outcome)
+            error = outcome.not_published
+        except Exception as failure:
+            error = f"{type(failure).__name__}: {failure}"
+            raise
+        finally:
+            if not connection.is_closed():
+                await runs.finish(
+                    connection,
+                    run_id,
+                    now(),
+                    minutes=outcome.minutes,
+                    candles=outcome.candles,
+                    revisions=outcome.revisions,
+                    error=error,
+                )
+        _seconds.observe(time.perf_counter() - started)
+        await _gauges(connection)
+        return outcome
+
+
+async def _aggregate(connection: Connection, publisher: RevisionPublisher, now: Callable[[], int], outcome: Outcome) -> None:
+    minutes = 1
+    while (taken := await _fold_due(connection, now, minutes, outcome)) is not None:
+        await _publish(connection, publisher, now(), outcome)
+        # As many minutes as make a transaction of `PAIRS`: one of a thousand symbols, hundreds of one symbol's backlog.
+        minutes = max(1, min(2 * minutes, PAIRS * minutes // max(1, taken)))
+    await _publish(connection, publisher, now(), outcome)  # also what earlier runs could not
+    fill = Fill(connection)
+    for _ in range(FILLS):
+        if await checkpoints.due(connection, now()) or (folded := await fill.step(now())) is None:
+            break
+        outcome.add(folded)
+        await _publish(connection, publisher, now(), outcome)
+
+
+async def _fold_due(connection: Connection, now: Callable[[], int], minutes: int, outcome: Outcome) -> int | None:
+    """Take and fold the oldest due minutes; how many (symbol, minute) they were. None when nothing is due."""
+    at = now()
+    async with connection.transaction(isolation="read_committed"):
+        taken = await checkpoints.take(connection, at, minutes=minutes)
+        if not taken:
+            return None
+        series = await candles.read_series(connection, {period.symbol_id for period in taken})
+        levels = Levels(connection, series, at)
+        await levels.minutes(taken)
+    outcome.add(levels.folded, minutes=len(taken))
+    _observe_closes(levels.folded.fresh_minutes, now())
+    return len(taken)
+
+
+async def _publish(connection: Connection, publisher: RevisionPublisher, now: int, outcome: Outcome) -> None:
+    if outcome.not_published is None:
+        try:
+            await publish_outbox(connection, publisher, now)
+        except NotPublished as error:
+            outcome.not_published = str(error)
+            log.warning("revisions stay in the outbox", extra=fields(why=str(error)))
+
+
+async def publish_outbox(connection: Connection, publisher: RevisionPublisher, now: int) -> None:
+    """Send what the outbox holds, and forget it after Kafka's ack. Raises `NotPublished`."""
+    while (waiting := await outbox.read(connection, now, limit=SEND_AT_ONCE)).outbox_ids:
+        await publisher.publish(waiting.revisions)
+        await outbox.delete(connection, waiting.outbox_ids)
+
+
+async def _gauges(connection: Connection) -> None:
+    _outbox.set(await outbox.size(connection))
+    _checkpoints.set(await checkpoints.pending(connection))
+
+
+def _observe_closes(minutes: frozenset[int], now: int) -> None:
+    """Record how long after its close each minute was durable; older ones are repairs and history, not latency."""
+    for minute in minutes:
+        if now - minute < HOUR:
+            observe("minute_close_to_candle", (now - minute - MINUTE) / SECOND)

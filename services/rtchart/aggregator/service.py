@@ -1,0 +1,111 @@
+"""The loop form: a run as soon as a minute is due, and patience with a database or a Kafka that is away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import NoReturn
+
+from rtchart.aggregator.run import publish_outbox, run
+from rtchart.broker.candles import NotPublished, RevisionPublisher
+from rtchart.core.errors import UserError
+from rtchart.process.health import Health
+from rtchart.process.logs import fields
+from rtchart.store import checkpoints, runs
+from rtchart.store.database import Connection, connect, place
+from rtchart.store.failures import is_outage
+from rtchart.store.migrate import LATEST, schema_version
+
+log = logging.getLogger(__name__)
+
+POLL = 0.25
+"""Seconds between two looks at the checkpoints: one indexed query."""
+
+RETRY = 5.0
+"""Seconds between two tries of what failed: the database, or revisions that Kafka did not take."""
+
+
+async def once(database: str, publisher: RevisionPublisher, now: Callable[[], int]) -> None:
+    """The CronJob's form: one run. Raises `UserError` when the database is away, or Kafka, which the candles do not need."""
+    connection = await _connect(database)
+    try:
+        outcome = await run(connection, publisher, now)
+    finally:
+        await connection.close()
+    if outcome is None:
+        log.info("another run is under way; this one leaves the work to it")
+        return
+    log.info("aggregated", extra=fields(minutes=outcome.minutes, candles=outcome.candles, revisions=outcome.revisions))
+    if outcome.not_published:
+        raise UserError(f"the candles are stored, and their revisions wait for the next run: {outcome.not_published}")
+
+
+async def follow(database: str, publisher: RevisionPublisher, now: Callable[[], int], health: Health) -> NoReturn:
+    """The loop form, for as long as the process lives. Raises `UserError` when the first connection fails."""
+    connection = await _connect(database)
+    while True:
+        health.ready()
+        health.ready("database")
+        try:
+            await _watch(connection, publisher, now, health)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            log.warning("the database failed; trying again", extra=fields(error=str(error)))
+            health.unready("database", str(error))
+        finally:
+            connection.terminate()
+        connection = await _reconnect(database, health)
+
+
+async def _watch(connection: Connection, publisher: RevisionPublisher, now: Callable[[], int], health: Health) -> NoReturn:
+    loop = asyncio.get_running_loop()
+    retry_at = loop.time()  # the outbox may hold what an earlier process could not send
+    while True:
+        if await checkpoints.due(connection, now()):
+            outcome = await run(connection, publisher, now)
+            if outcome is None:
+                await asyncio.sleep(1)  # the CronJob's, or another replica's: it does the work
+            elif outcome.not_published:
+                health.unready("kafka", outcome.not_published)
+                retry_at = loop.time() + RETRY
+        elif loop.time() >= retry_at:
+            retry_at = await _retry(connection, publisher, now, health)
+        else:
+            await asyncio.sleep(POLL)
+
+
+async def _retry(connection: Connection, publisher: RevisionPublisher, now: Callable[[], int], health: Health) -> float:
+    """Send what the outbox holds; when to do so again."""
+    try:
+        async with runs.alone(connection) as alone:
+            if alone:
+                await publish_outbox(connection, publisher, now())
+    except NotPublished as error:
+        health.unready("kafka", str(error))
+        return asyncio.get_running_loop().time() + RETRY
+    health.ready("kafka")
+    return float("inf")
+
+
+async def _connect(database: str) -> Connection:
+    connection = await connect(database, service="aggregator")
+    try:
+        if (version := await schema_version(connection)) < LATEST:
+            raise UserError(f"the schema at {place(database)} is at {version} and must be at {LATEST}; run `rtchart migrate`")
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
+async def _reconnect(database: str, health: Health) -> Connection:
+    while True:
+        try:
+            return await _connect(database)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            health.unready("database", str(error))
+            await asyncio.sleep(RETRY)

@@ -1,0 +1,240 @@
+"""Candles: what they are folded from, and writing them so that only a change is a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
+
+from rtchart.core.candle import Candle
+from rtchart.core.interval import HOUR, MINUTE, Interval
+from rtchart.core.kline import SOURCES, Identity, Source
+from rtchart.core.symbol import candle_floor, raw_floor
+from rtchart.store.database import Connection
+
+SOURCE_OF: dict[bytes, Source] = {source[0].encode(): source for source in SOURCES}
+"""A source as the ``"char"`` that tables hold: its first letter."""
+
+CONTENT = (
+    "open_time, open::text, high::text, low::text, close::text, volume::text, quote_volume::text, trades, "
+    "taker_buy_volume::text, taker_buy_quote_volume::text"
+)
+"""The first fields of a `Candle`, in their order; as text, which asyncpg decodes in C: a codec calls Python for each value."""
+
+_candle: Callable[..., Candle] = Candle  # by position, from a row
+_CONTENT_OF = attrgetter(
+    "open_time",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "quote_volume",
+    "trades",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+    "received",
+)
+
+
+class Period(NamedTuple):
+    """A period of one symbol; of which interval is said by where it stands."""
+
+    symbol_id: int
+    open_time: int
+
+
+class Span(NamedTuple):
+    """The stored candles of one symbol and interval that open in ``[start, end)``."""
+
+    symbol_id: int
+    interval: str
+    start: int
+    end: int
+
+
+class Written(NamedTuple):
+    """A candle that is new (revision 1) or has changed."""
+
+    symbol_id: int
+    open_time: int
+    revision: int
+
+
+@dataclass(frozen=True)
+class Series:
+    """What candles a symbol shall have, and how long its parts are kept."""
+
+    symbol_id: int
+    identity: Identity
+    intervals: tuple[str, ...]
+    listed_day: int | None
+    kline_hours: int
+    candle_days: int
+
+    def raw_floor(self, now: int) -> int:
+        """Seconds that open before this time may be gone."""
+        return raw_floor(self.kline_hours, now)
+
+    def floor(self, interval: Interval, now: int) -> int:
+        """Candles of the interval that open before this time may be gone; 0 where all are kept."""
+        return candle_floor(self.candle_days, now) if 0 < interval.length < HOUR else 0
+
+
+async def read_series(connection: Connection, symbol_ids: Iterable[int] | None = None) -> dict[int, Series]:
+    """The series of these symbols, or of all, by symbol_id."""
+    rows = await connection.fetch(
+        """SELECT symbol_id, exchange, symbol, intervals, kline_hours, candle_days, listed_day FROM symbol
+           WHERE $1::integer[] IS NULL OR symbol_id = ANY($1)""",
+        None if symbol_ids is None else list(symbol_ids),
+    )
+    return {
+        row["symbol_id"]: Series(
+            row["symbol_id"],
+            Identity(row["exchange"], row["symbol"]),
+            tuple(row["intervals"]),
+            row["listed_day"],
+            row["kline_hours"],
+            row["candle_days"],
+        )
+        for row in rows
+    }
+
+
+async def read_seconds(connection: Connection, minutes: Sequence[Period]) -> dict[Period, list[Candle]]:
+    """The stored seconds of each minute, as candles of ``1s``; a minute without any is missing."""
+    if not minutes:
+        return {}
+    rows = await connection.fetch(
+        # The outer bounds let the planner leave out partitions before it looks at a single minute.
+        f"""SELECT n, k.* FROM unnest($1::integer[], $2::bigint[]) WITH ORDINALITY AS period (symbol_id, minute, n)
+            CROSS JOIN LATERAL (
+                SELECT {CONTENT}, source FROM kline_1s
+                WHERE symbol_id = period.symbol_id AND open_time >= period.minute AND open_time < period.minute + {MINUTE}
+                  AND open_time >= $3 AND open_time < $4
+            ) k""",
+        [minute.symbol_id for minute in minutes],
+        [minute.open_time for minute in minutes],
+        min(minute.open_time for minute in minutes),
+        max(minute.open_time for minute in minutes) + MINUTE,
+    )
+    found: dict[Period, list[Candle]] = {}
+    for n, *content, source in rows:
+        found.setdefault(minutes[n - 1], []).append(_candle(*content, 1, 1, SOURCE_OF[source]))
+    return found
+
+
+async def read_candles(connection: Connection, spans: Sequence[Span]) -> list[list[Candle]]:
+    """The stored candles of each span, in the spans' order; ``expected`` and ``closed`` are left to who folds them."""
+    rows = await connection.fetch(
+        f"""SELECT n, c.* FROM unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[])
+                WITH ORDINALITY AS span (symbol_id, interval, start, stop, n)
+            CROSS JOIN LATERAL (
+                SELECT {CONTENT}, received, source FROM candle
+                WHERE symbol_id = span.symbol_id AND interval = span.interval
+                  AND open_time >= span.start AND open_time < span.stop
+            ) c""",
+        *_columns(spans, 4),
+    )
+    found: list[list[Candle]] = [[] for _ in spans]
+    for n, *content, received, source in rows:
+        found[n - 1].append(_candle(*content, received, 0, SOURCE_OF[source]))
+    return found
+
+
+async def read_received(connection: Connection, minutes: Sequence[Period]) -> dict[Period, int]:
+    """How many seconds the stored candle of each minute has; a minute without one is missing."""
+    rows = await connection.fetch(
+        """SELECT c.symbol_id, c.open_time, c.received FROM unnest($1::integer[], $2::bigint[]) AS period (symbol_id, open_time)
+           JOIN candle c ON c.symbol_id = period.symbol_id AND c.interval = '1m' AND c.open_time = period.open_time""",
+        *_columns(minutes, 2),
+    )
+    return {Period(row["symbol_id"], row["open_time"]): row["received"] for row in rows}
+
+
+async def write(connection: Connection, interval: str, candles: Sequence[tuple[int, Candle]]) -> list[Written]:
+    """Store candles of one interval, each with its symbol_id; those that are new or changed, which are in the outbox too.
+
+    A candle of equal content is left alone, and so is one that has more seconds than the fold: what was received once is
+    not forgotten because its parts are gone. The revision rises under the row's lock.
+    """
+    if not candles:
+        return []
+    ordered = sorted(candles, key=lambda item: (item[0], item[1].open_time))
+    rows = await connection.fetch(
+        _WRITE,
+        interval,
+        [symbol_id for symbol_id, _ in ordered],
+        *zip(*(_CONTENT_OF(candle) for _, candle in ordered), strict=True),
+        [candle.source[0] for _, candle in ordered],
+    )
+    return [Written(*row) for row in rows]
+
+
+_WRITE = """
+WITH written AS (
+    INSERT INTO candle AS c (interval, symbol_id, open_time, open, high, low, close, volume, quote_volume, trades,
+                             taker_buy_volume, taker_buy_quote_volume, received, source, revision)
+    SELECT $1, symbol_id, open_time, open::numeric, high::numeric, low::numeric, close::numeric, volume::numeric,
+           quote_volume::numeric, trades, taker_buy_volume::numeric, taker_buy_quote_volume::numeric, received,
+           source::"char", 1
+    FROM unnest($2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+                $10::bigint[], $11::text[], $12::text[], $13::integer[], $14::text[])
+         AS f (symbol_id, open_time, open, high, low, close, volume, quote_volume, trades, taker_buy_volume,
+               taker_buy_quote_volume, received, source)
+    ON CONFLICT (symbol_id, interval, open_time) DO UPDATE SET
+        open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close, volume = excluded.volume,
+        quote_volume = excluded.quote_volume, trades = excluded.trades, taker_buy_volume = excluded.taker_buy_volume,
+        taker_buy_quote_volume = excluded.taker_buy_quote_volume, received = excluded.received, source = excluded.source,
+        revision = c.revision + 1
+    WHERE excluded.received >= c.received
+      AND (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume, excluded.quote_volume,
+           excluded.trades, excluded.taker_buy_volume, excluded.taker_buy_quote_volume, excluded.received, excluded.source)
+          IS DISTINCT FROM
+          (c.open, c.high, c.low, c.close, c.volume, c.quote_volume,
+           c.trades, c.taker_buy_volume, c.taker_buy_quote_volume, c.received, c.source)
+    RETURNING c.symbol_id, c.open_time, c.revision
+), noted AS (
+    INSERT INTO candle_outbox (symbol_id, interval, open_time, revision)
+    SELECT symbol_id, $1, open_time, revision FROM written
+)
+SELECT symbol_id, open_time, revision FROM written
+"""
+
+
+class Reach(NamedTuple):
+    """Candles of an interval that begin later than those they are folded from; ``first`` is None where there are none."""
+
+    symbol_id: int
+    interval: str
+    first: int | None
+
+
+async def read_short(connection: Connection, wanted: Sequence[tuple[int, str, str]]) -> list[Reach]:
+    """Which of these (symbol_id, interval, child interval) do not reach back as far as their child."""
+    rows = await connection.fetch(
+        """SELECT id, name, first FROM (
+               SELECT id, name,
+                      (SELECT min(open_time) FROM candle WHERE symbol_id = w.id AND interval = w.name) AS first,
+                      (SELECT min(open_time) FROM candle WHERE symbol_id = w.id AND interval = w.child) AS child_first
+               FROM unnest($1::integer[], $2::text[], $3::text[]) AS w (id, name, child)
+           ) reach WHERE child_first IS NOT NULL AND (first IS NULL OR child_first < first)""",
+        *_columns(wanted, 3),
+    )
+    return [Reach(*row) for row in rows]
+
+
+async def read_times(connection: Connection, span: Span, *, limit: int) -> list[int]:
+    """The open times of the newest candles in the span."""
+    rows = await connection.fetch(
+        """SELECT open_time FROM candle WHERE symbol_id = $1 AND interval = $2 AND open_time >= $3 AND open_time < $4
+           ORDER BY open_time DESC LIMIT $5""",
+        *span,
+        limit,
+    )
+    return [row["open_time"] for row in rows]
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [[row[column] for row in rows] for column in range(width)]

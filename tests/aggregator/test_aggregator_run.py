@@ -1,0 +1,296 @@
+"""Runs on a real database: what is due is folded, once, at every level, whatever came late or broke."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rtchart.aggregator.run import run
+from rtchart.core.candle import fold
+from rtchart.core.interval import DAY, HOUR, INTERVALS, MINUTE
+from rtchart.store import checkpoints
+from rtchart.store.checkpoints import SETTLE
+from rtchart.store.database import connect
+from tests.aggregator.ground import OVER, START, Collector, Ground, minute, second
+from tests.waiting import wait_until
+
+
+def same(stored, made) -> bool:
+    """Whether two candles are of equal content: numbers compare as numbers."""
+    numbers = ["open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume"]
+    rest = ["open_time", "trades", "received", "source"]
+    return all(Decimal(getattr(stored, n)) == Decimal(getattr(made, n)) for n in numbers) and all(
+        getattr(stored, n) == getattr(made, n) for n in rest
+    )
+
+
+async def test_a_minute_becomes_a_candle_at_every_level(ground: Ground) -> None:
+    symbol_id = await ground.want()
+    seconds = [second(n, price=str(100 + n % 7)) for n in range(60)]
+    await ground.put(symbol_id, seconds)
+    outcome = await ground.run(OVER)
+    assert (outcome.minutes, outcome.candles, outcome.revisions) == (1, 6, 6)
+    for name in ("1m", "5m", "15m", "1h", "4h", "1d"):
+        (candle,) = (await ground.candles(symbol_id, name)).values()
+        made = fold(INTERVALS[name], seconds)
+        assert made is not None and same(candle, made), name
+    assert [r.interval for r in ground.kafka.revisions] == ["1m", "5m", "15m", "1h", "4h", "1d"]
+    assert [r.candle.closed for r in ground.kafka.revisions] == [True, True, False, False, False, False]
+    assert ground.kafka.revisions[1].candle.expected == 300
+    assert ground.kafka.revisions[1].candle.received == 60
+
+
+async def test_a_second_run_changes_nothing(ground: Ground) -> None:
+    symbol_id = await ground.want()
+    await ground.put(symbol_id, minute(0) + minute(1))
+    await ground.run(OVER)
+    before = await ground.rows()
+    await checkpoint(ground, symbol_id, 0)
+    await checkpoint(ground, symbol_id, 1)
+    ground.kafka.revisions.clear()
+    outcome = await ground.run(OVER)
+    assert (outcome.minutes, outcome.revisions) == (2, 0)
+    assert await ground.rows() == before
+    assert ground.kafka.revisions == []
+
+
+async def checkpoint(ground: Ground, symbol_id: int, number: int) -> None:
+    """A checkpoint of a minute of which nothing changed."""
+    opened = START + number * MINUTE
+    await ground.owner.execute(
+        "INSERT INTO checkpoint (minute, symbol_ids, first_second, last_second, inserted_at) VALUES ($1, $2, $1, $1, 0)",
+        opened,
+        [symbol_id],
+    )
+
+
+async def test_a_minute_is_due_when_its_last_second_is_in_or_5_s_after_its_end(ground: Ground) -> None:
+    symbol_id = await ground.want()
+    end = START + MINUTE
+    await ground.put(symbol_id, minute(0)[:59], at=end)
+    assert not await checkpoints.due(ground.aggregator, end + 4_999)
+    assert await checkpoints.due(ground.aggregator, end + 5_000)
+    await ground.put(symbol_id, minute(0)[59:], at=end + 250)
+    assert not await checkpoints.due(ground.aggregator, end + 250 + SETTLE - 1)
+    assert await checkpoints.due(ground.aggregator, end + 250 + SETTLE)
+    outcome = await ground.run(end + 250 + SETTLE)
+    assert outcome.minutes == 1
+    (candle,) = (await ground.candles(symbol_id)).values()
+    assert candle.received == 60
+
+
+async def test_a_minute_that_is_not_over_is_left_alone(ground: Ground) -> None:
+    symbol_id = await ground.want()
+    await ground.put(symbol_id, minute(0) + minute(1)[:30])
+    assert (await ground.run(START + MINUTE + 30_000)).minutes == 1
+    assert set(await ground.candles(symbol_id)) == {START}
+    assert await checkpoints.pending(ground.owner) == 1
+
+
+async def test_a_late_second_raises_the_revision_up_to_the_day(ground: Ground) -> None:
+    symbol_id = await ground.want()
+    late = second(17, price="250")
+    await ground.put(symbol_id, [k for k in minute(0) if k.open_time != late.open_time])
+    await ground.run(OVER)
+    ground.kafka.revisions.clear()
+    await ground.put(symbol_id, [late])
+    await ground.run(OVER)
+    for name in ("1m", "5m", "15m", "1h", "4h", "1d"):
+        (candle,) = (await ground.candles(symbol_id, name)).values()
+        assert (candle.received, candle.high, await ground.revision(symbol_id, name)) == (60, "250", 2)
+    assert [(r.interval, r.candle.revision, r.candle.high) for r in ground.kafka.revisions] == [
+        (name, 2, "250") for name in ("1m", "5m", "15m", "1h", "4h", "1d")
+    ]
+
+
+async def test_a_corrected_second_is_folded_and_an_equal_one_is_not(ground: Ground) -> None:
+    symbol_id = await ground.want()
+    await ground.put(symbol_id, minute(0))
+    await ground.run(OVER)
+    await ground.put(symbol_id, [second(5, price="99.5", version=10)])
+    await ground.run(OVER)
+    assert (await ground.candles(symbol_id, "1d"))[START].low == "99.5"
+    assert await ground.revision(symbol_id, "1d") == 2
+    await ground.put(symbol_id, [second(5, price="99.5", version=20)])
+    assert (await ground.run(OVER)).minutes == 0
+
+
+async def test_a_change_that_leaves_a_parent_as_it_was_gives_it_no_revision(ground: Ground) -> None:
+    symbol_id = await ground.want("TEST", "1m", "5m")
+    await ground.put(symbol_id, minute(0) + minute(1, price="100") + minute(2))
+    await ground.run(OVER)
+    before = await ground.revision(symbol_id, "5m")
+    await ground.put(symbol_id, [second(70, price="100.2", version=10)])  # neither first, last, highest nor lowest of the 5m
+    await ground.run(OVER)
+    assert await ground.revision(symbol_id, "1m", START + MINUTE) == 2
+    assert await ground.revision(symbol_id, "5m") == before
+
+
+async def test_seconds_below_the_raw_floor_never_make_a_candle_smaller(ground: Ground) -> None:
+    symbol_id = await ground.want(kline_hours=1)
+    await ground.put(symbol_id, minute(0))
+    await ground.run(OVER)
+    now = START + 2 * HOUR + MINUTE
+    await ground.owner.execute("DELETE FROM kline_1s")  # as retention does
+    await ground.put(symbol_id, [second(30, price="999")])
+    await ground.run(now)
+    (candle,) = (await ground.candles(symbol_id)).values()
+    assert (candle.received, candle.high, await ground.revision(symbol_id)) == (60, "100.5", 1)
+
+
+async def test_a_correction_below_the_raw_floor_is_not_folded(ground: Ground) -> None:
+    symbol_id = await ground.want(kline_hours=1)
+    await ground.put(symbol_id, minute(0)[:1])
+    await ground.run(OVER)
+    await ground.put(symbol_id, [second(0, price="999", version=5)])
+    await ground.run(START + 2 * HOUR + MINUTE)
+    assert await ground.revision(symbol_id) == 1
+
+
+async def test_minutes_that_waited_past_the_raw_floor_are_folded(ground: Ground) -> None:
+    symbol_id = await ground.want(kline_hours=1)
+    await ground.put(symbol_id, minute(0))
+    assert (await ground.run(START + 5 * HOUR)).revisions == 6
+    assert (await ground.candles(symbol_id, "1d"))[START].received == 60
+
+
+async def test_a_parent_whose_parts_retention_took_is_left_as_it_is(ground: Ground) -> None:
+    symbol_id = await ground.want("TEST", "1m", "30m", "1M", kline_hours=1, candle_days=1)
+    december = START + 9 * DAY
+    first = 9 * DAY // MINUTE
+    await ground.put(symbol_id, minute(first))
+    await ground.run(december + HOUR)
+    assert (await ground.candles(symbol_id, "1M"))[december].received == 60
+    # Two days on, the month's first 30m candles are gone: a sum over the rest would be too small.
+    await ground.owner.execute("DELETE FROM candle WHERE interval <> '1M'")
+    later = first + 2 * DAY // MINUTE
+    await ground.put(symbol_id, minute(later) + minute(later + 1))
+    await ground.run(december + 2 * DAY + HOUR)
+    assert (await ground.candles(symbol_id, "30m"))[december + 2 * DAY].received == 120
+    assert (await ground.candles(symbol_id, "1M"))[december].received == 60
+
+
+async def test_parts_that_are_gone_for_another_reason_do_not_shrink_a_candle_either(ground: Ground) -> None:
+    symbol_id = await ground.want("TEST", "1m", "5m")
+    await ground.put(symbol_id, minute(0) + minute(1))
+    await ground.run(OVER)
+    await ground.owner.execute("DELETE FROM candle WHERE interval = '1m'")
+    await ground.put(symbol_id, minute(2)[:10])
+    await ground.run(OVER)
+    assert (await ground.candles(symbol_id, "5m"))[START].received == 120
+
+
+async def test_3d_waits_for_the_listed_day_and_is_then_filled(ground: Ground) -> None:
+    symbol_id = await ground.want("TEST", "1m", "1d", "3d")
+    await ground.put(symbol_id, minute(0))
+    await ground.run(OVER)
+    assert await ground.candles(symbol_id, "3d") == {}
+    await ground.listed(symbol_id, START - 7 * DAY)
+    ground.kafka.revisions.clear()
+    await ground.run(OVER)
+    assert {time: c.received for time, c in (await ground.candles(symbol_id, "3d")).items()} == {START - DAY: 60}
+    assert [(r.interval, r.candle.expected) for r in ground.kafka.revisions] == [("3d", 3 * 86_400)]
+
+
+async def test_an_interval_that_is_added_is_filled_from_what_is_stored(ground: Ground) -> None:
+    symbol_id = await ground.want("TEST", "1m", "1h")
+    for number in (0, 1, 2, 7, 61, 200):
+        await ground.put(symbol_id, minute(number))
+    await ground.run(START + 4 * HOUR)
+    await ground.want("TEST", "1m", "3m", "1h", "2h")
+    assert (await ground.run(START + 4 * HOUR)).minutes == 0
+    assert {(t - START) // MINUTE: c.received for t, c in (await ground.candles(symbol_id, "3m")).items()} == {
+        0: 180,
+        6: 60,
+        60: 60,
+        198: 60,
+    }
+    assert {(t - START) // HOUR: c.received for t, c in (await ground.candles(symbol_id, "2h")).items()} == {0: 300, 2: 60}
+    before = await ground.rows()
+    await ground.run(START + 4 * HOUR)
+    assert await ground.rows() == before
+
+
+async def test_two_at_once_one_leaves(ground: Ground, database: str) -> None:
+    symbol_id = await ground.want()
+    await ground.put(symbol_id, minute(0))
+    other = await connect(database, service="test")
+    begun, leave = asyncio.Event(), asyncio.Event()
+
+    class Slow(Collector):
+        async def publish(self, revisions) -> None:
+            begun.set()
+            await leave.wait()
+
+    first = asyncio.create_task(run(ground.aggregator, Slow(), lambda: OVER))  # type: ignore[arg-type]
+    await begun.wait()
+    assert await run(other, ground.kafka, lambda: OVER) is None  # type: ignore[arg-type]
+    leave.set()
+    assert (await first) is not None
+    assert await run(other, ground.kafka, lambda: OVER) is not None  # type: ignore[arg-type]
+    await other.close()
+
+
+async def test_killed_in_the_middle_the_next_run_does_it_all(ground: Ground, database: str) -> None:
+    symbol_id = await ground.want()
+    await ground.put(symbol_id, minute(0) + minute(1))
+    victim = await connect(database, service="test")
+    pid = victim.get_server_pid()
+    holder = await connect(database, service="test")
+    async with holder.transaction():
+        # The victim has taken its checkpoints and folded the seconds when it has to wait here.
+        await holder.execute("LOCK TABLE candle IN SHARE MODE")
+        doomed = asyncio.create_task(run(victim, ground.kafka, lambda: OVER))  # type: ignore[arg-type]
+        waits = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = $1"
+        await wait_until(lambda: ground.owner.fetchval(waits, pid))
+        await ground.owner.execute("SELECT pg_terminate_backend($1)", pid)
+        with pytest.raises(Exception, match=r"terminating|closed"):
+            await doomed
+    await holder.close()
+    assert await ground.rows() == []
+    assert (await ground.run(OVER)).minutes == 2
+    assert (await ground.candles(symbol_id, "1d"))[START].received == 120
+    runs = await ground.owner.fetch("SELECT minutes, error, finished_at FROM aggregation_run ORDER BY run_id")
+    assert "killed" in runs[0]["error"] and runs[0]["finished_at"] is not None
+    assert (runs[1]["minutes"], runs[1]["error"]) == (2, None)
+
+
+async def test_a_backlog_is_folded_in_bounded_transactions(ground: Ground) -> None:
+    symbol_id = await ground.want()
+    for number in range(40):
+        await ground.put(symbol_id, minute(number))
+    assert (await ground.run(START + HOUR)).minutes == 40
+    assert len(await ground.owner.fetch("SELECT DISTINCT xmin::text FROM candle WHERE interval = '1m'")) > 2
+    assert (await ground.candles(symbol_id, "1d"))[START].received == 2400
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+async def test_any_order_of_insertions_and_runs_gives_the_fold_of_all(ground: Ground, data: st.DataObject) -> None:
+    numbers = data.draw(st.lists(st.integers(0, 20 * 60 - 1), min_size=1, max_size=60, unique=True), label="seconds")
+    prices = data.draw(st.lists(st.integers(1, 10**6), min_size=len(numbers), max_size=len(numbers)), label="prices")
+    runs = data.draw(st.lists(st.booleans(), min_size=len(numbers), max_size=len(numbers)), label="runs")
+    symbol_id = await ground.want(f"S{await ground.owner.fetchval('SELECT count(*) FROM symbol')}")
+    seconds, batch = [], []
+    for number, price, runs_now in zip(numbers, prices, runs, strict=True):
+        batch.append(second(number, price=f"{price / 100:.2f}"))
+        if runs_now:
+            await ground.put(symbol_id, batch)
+            await ground.run(START + HOUR)
+            seconds, batch = seconds + batch, []
+    if batch:
+        await ground.put(symbol_id, batch)
+    await ground.run(START + HOUR)
+    seconds += batch
+    for name in ("1m", "5m", "15m", "1h", "4h", "1d"):
+        interval = INTERVALS[name]
+        stored = await ground.candles(symbol_id, name)
+        opens = {interval.open_time(k.open_time) for k in seconds}
+        assert set(stored) == opens
+        for opened in opens:
+            made = fold(interval, [k for k in seconds if interval.open_time(k.open_time) == opened])
+            assert made is not None and same(stored[opened], made)
