@@ -21,6 +21,8 @@ class Engine(ABC):
     """A server of somebody else's making, in a folder that outlives it; `start` and `stop` it, or use ``async with``."""
 
     name: str
+    title: str
+    """For people."""
     stop_signal = signal.SIGTERM
 
     def __init__(self, folder: Path, *, log: Path | None = None) -> None:

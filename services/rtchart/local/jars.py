@@ -23,8 +23,9 @@ from jgo.maven import MavenContext
 
 from rtchart.core.errors import UserError
 
+KAFKA = "4.1.1"
 COORDINATES = (
-    "org.apache.kafka:kafka_2.13:4.1.1",
+    f"org.apache.kafka:kafka_2.13:{KAFKA}",
     # Kafka logs to SLF4J 1.7 and brings log4j, and leaves the bridge between them to its distribution.
     "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3",
 )

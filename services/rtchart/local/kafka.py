@@ -39,6 +39,7 @@ class Kafka(Engine):
     """
 
     name = "kafka"
+    title = f"Apache Kafka {jars.KAFKA}"
 
     def __init__(self, folder: Path, *, log: Path | None = None, port: int = 0, brief: bool = False) -> None:
         super().__init__(folder, log=log)
@@ -58,8 +59,9 @@ class Kafka(Engine):
         self.make_folder()
         classpath = await asyncio.to_thread(jars.classpath)
         await end_leftover(self._record, self.stop_signal, within=10)
-        self._port, controller_port = free_ports(2)
-        self._port = self._wanted_port or self._port
+        port, controller_port = free_ports(2)
+        # Started again, it is found where it was.
+        self._port = self._wanted_port or self._port or port
         (self.folder / "log4j2.properties").write_text(_log4j(self.log))
         # Native libraries are unpacked there at each start, and stay when Java is killed.
         temporary = self.folder / "tmp"

@@ -55,6 +55,7 @@ class Postgres(Engine):
     """
 
     name = "postgres"
+    title = f"PostgreSQL {VERSION}"
     # "Fast Shutdown": connections are ended, the data is left clean (PostgreSQL 18, 18.5. Shutting Down the Server).
     stop_signal = signal.SIGINT
 
@@ -81,7 +82,8 @@ class Postgres(Engine):
         await end_leftover(self._record, self.stop_signal, within=10)
         self._forget_the_dead()
         await self._initialize(owner)
-        self._port = self._wanted_port or free_ports(1)[0]
+        # Started again, it is found where it was.
+        self._port = self._wanted_port or self._port or free_ports(1)[0]
         if len(str(self._sockets)) > _SOCKET_FOLDER_LENGTH:
             self._sockets = Path(tempfile.mkdtemp(prefix="rtchart-"))
         self._sockets.chmod(0o700)
@@ -110,6 +112,18 @@ class Postgres(Engine):
         if self._sockets.parent != self.folder:
             shutil.rmtree(self._sockets, ignore_errors=True)
             self._sockets = self.folder / "socket"
+
+    async def ensure_database(self, name: str) -> None:
+        """Make the database if it is not there."""
+        made = self.folder / f"made-{name}"
+        if made.exists():
+            return
+        where = ["-h", self._sockets, "-p", self._port, "-U", SUPERUSER]
+        with self.log.open("ab") as output:
+            createdb = await Child.start([_program("createdb"), *map(str, where), name], output=output)
+        # It fails too when the database is there, because a run ended right here; connecting then says what is the matter.
+        await createdb.wait()
+        made.touch()
 
     async def _ready(self) -> bool:
         # The server's own word, in the eighth line (PostgreSQL, src/include/utils/pidfile.h).

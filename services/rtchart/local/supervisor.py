@@ -134,7 +134,8 @@ class _Kept:
             entry = msgspec.json.decode(line, type=_Entry)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return line.decode(errors="replace").strip()[:300]
-        if entry.level in ("warning", "error", "critical"):
+        # Libraries' own words stay in the log: what a person must know of them, rtchart says itself.
+        if entry.level in ("warning", "error", "critical") and entry.logger.startswith("rtchart"):
             now = time.monotonic()
             if now - self._said.get(entry.message, -_SAY_AGAIN) >= _SAY_AGAIN:
                 self._said = {message: at for message, at in self._said.items() if now - at < _SAY_AGAIN}
@@ -147,6 +148,7 @@ class _Entry(msgspec.Struct):
     """What is read of a line of `rtchart.process.logs.JsonFormatter`."""
 
     level: str
+    logger: str
     message: str
 
 

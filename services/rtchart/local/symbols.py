@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 _LOOK_AGAIN = 5_000
 """Milliseconds after which the folder is read again without a sign of change: some file systems give none."""
 _ASK_AGAIN = 60_000
+"""Milliseconds after which the exchange is asked again about a symbol that it did not list."""
+_PATIENCE = 5.0
+"""Seconds that a symbol waits for the exchange to say whether it lists it."""
 _SETTLE = 0.3
 """Seconds that a folder must say the same before a symbol is taken to be removed: editors empty a file and then fill it."""
 
@@ -50,7 +53,7 @@ def changes(
     return out
 
 
-class Listing:
+class Directory:
     """Which symbols the venue lists; each is asked for once, and each minute again while it is not listed or not answered."""
 
     def __init__(self, rest: Rest, clock: Callable[[], int]) -> None:
@@ -58,7 +61,6 @@ class Listing:
         self._clock = clock
         self._known: dict[str, bool] = {}
         self._asked_at: dict[str, int] = {}
-        self._silent = False
 
     async def unlisted(self, symbols: Iterable[str]) -> set[str]:
         """Those of the symbols that the venue does not know. What it could not be asked about counts as known."""
@@ -68,31 +70,31 @@ class Listing:
         if ask:
             self._asked_at.update(dict.fromkeys(ask, now))
             try:
-                answer = await self._rest.trading(ask)
-                self._known.update({symbol: trading != "unknown" for symbol, trading in answer.items()})
-                self._silent = False
-            except RestError as error:
-                if not self._silent:
-                    log.warning("cannot ask the exchange which symbols it lists; they are taken as they are: %s", error)
-                self._silent = True
+                async with asyncio.timeout(_PATIENCE):
+                    answer = await self._rest.listed(ask)
+                self._known.update({symbol: listed.trading != "unknown" for symbol, listed in answer.items()})
+            except (RestError, TimeoutError) as error:
+                log.warning("cannot ask the exchange which symbols it lists; they are taken as they are: %s", error)
         return {symbol for symbol in symbols if not self._known.get(symbol, True)}
 
 
 class SymbolFolder:
     """Keeps the topic ``rtchart.symbols`` saying what a folder says.
 
-    ``current`` is what the topic holds at the start. ``report`` is told each refusal once, with its file and line.
+    ``current`` is what the topic holds at the start. ``refused`` is told each refusal once, with its file and line, and
+    ``applied`` what was written.
     """
 
     def __init__(
         self,
         folder: Path,
         writer: TableWriter[DesiredSymbol],
-        listing: Listing,
+        listing: Directory,
         *,
         venue: str,
         current: dict[str, DesiredSymbol],
-        report: Callable[[Refusal], None],
+        refused: Callable[[Refusal], None],
+        applied: Callable[[Changes[DesiredSymbol]], None],
         clock: Callable[[], int],
     ) -> None:
         self._folder = folder
@@ -100,7 +102,8 @@ class SymbolFolder:
         self._listing = listing
         self._venue = venue
         self._current = dict(current)
-        self._report = report
+        self._tell_refused = refused
+        self._tell_applied = applied
         self._clock = clock
         self._reported: set[Refusal] = set()
 
@@ -114,13 +117,8 @@ class SymbolFolder:
                 break
         if found:
             await self._writer.put(found)
-        for key, record in found.items():
-            if record is None:
-                del self._current[key]
-                log.info("symbol removed: %s", key)
-            else:
-                log.info("symbol %s: %s", "changed" if key in self._current else "added", key)
-                self._current[key] = record
+            self._current = {key: record for key, record in {**self._current, **found}.items() if record is not None}
+            self._tell_applied(found)
         return found
 
     async def follow(self) -> None:
@@ -140,7 +138,7 @@ class SymbolFolder:
             ),
         }
         for refusal in sorted(refused - self._reported):
-            self._report(refusal)
+            self._tell_refused(refusal)
         self._reported = refused
         return reading, changes(reading, self._current, venue=self._venue, unlisted=unlisted, now=self._clock())
 

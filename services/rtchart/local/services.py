@@ -1,0 +1,53 @@
+"""The services of one machine, with the options each is given, and the order in which they stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rtchart.exchange.base import Venue
+from rtchart.local.supervisor import Service
+from rtchart.store.migrate import ROLES
+
+STOP_ORDER = (("producer", "web"), ("exchange", "inserter", "aggregator"))
+"""What writes to Kafka ends before what reads from it; broker and database come last."""
+SCRAPED = ("producer", "inserter", "aggregator", "web")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the services are pointed at."""
+
+    venue: Venue
+    kafka: str
+    topic_prefix: str
+    databases: Mapping[str, str]
+    """URL for each of `rtchart.store.migrate.ROLES`."""
+    port: int
+    admin_ports: Mapping[str, int]
+    """By service."""
+    log_level: str = "info"
+
+
+def pipeline(setting: Setting) -> list[Service]:
+    """The four services, in the order in which they start."""
+    inserter, aggregator, web = (setting.databases[role] for role in ROLES)
+    common = {"KAFKA": setting.kafka, "TOPIC_PREFIX": setting.topic_prefix, "LOG_LEVEL": setting.log_level}
+    venue = {"EXCHANGE": setting.venue.name, "EXCHANGE_WS": setting.venue.ws, "EXCHANGE_REST": setting.venue.rest}
+    own: dict[str, dict[str, str]] = {
+        "producer": venue,
+        "inserter": {"DATABASE": inserter},
+        "aggregator": {"DATABASE": aggregator},
+        "web": {"DATABASE": web, "PORT": str(setting.port), "HOST": "127.0.0.1"},
+    }
+    return [Service(name, {**common, **options, "ADMIN_PORT": str(setting.admin_ports[name])}) for name, options in own.items()]
+
+
+def simulated_exchange(port: int, symbols: list[str], *, log_level: str = "info") -> Service:
+    """The simulated exchange, listing its well-known symbols and these."""
+    from rtchart.sim.listing import KNOWN
+
+    names = " ".join(dict.fromkeys((*KNOWN, *symbols)))
+    return Service(
+        "exchange", {"HOST": "127.0.0.1", "PORT": str(port), "SYMBOL": names, "ADMIN_PORT": "0", "LOG_LEVEL": log_level}
+    )
