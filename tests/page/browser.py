@@ -46,7 +46,10 @@ async def painted_colours(page: Page) -> set[tuple[int, int, int]]:
           const counts = {};
           for (const canvas of document.querySelectorAll("#chart canvas")) {
             if (!canvas.width || !canvas.height) continue;
-            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            // Read from a copy: reading the chart's own canvas would make the browser draw it in another way.
+            const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
+            copy.drawImage(canvas, 0, 0);
+            const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
             for (let at = 0; at < data.length; at += 4) {
               if (data[at + 3] < 255) continue;
               const key = `${data[at]},${data[at + 1]},${data[at + 2]}`;

@@ -56,7 +56,7 @@ async def shoot(browser: Browser, url: str, size: str, scheme: str) -> Path:
 
 
 async def main(url: str | None) -> None:
-    FOLDER.mkdir(exist_ok=True)
+    await asyncio.to_thread(FOLDER.mkdir, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         address = url or (await stack.enter_async_context(serving(troubled()))).url
         playwright = await stack.enter_async_context(async_playwright())

@@ -30,7 +30,7 @@ POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self
 
 @dataclass
 class Stage:
-    """``exchange`` is said to be the venue; ``edit`` has the last word on every candle by its open time (None: there is none)."""
+    """``exchange`` is said to be the venue; ``edit`` has the last word on a candle by its open time (None: there is none)."""
 
     exchange: str = "binance"
     symbols: list[str] = field(default_factory=lambda: list(market.SYMBOLS))
@@ -214,5 +214,3 @@ async def serving(stage: Stage) -> AsyncIterator[Stage]:
         await stage.drop()
         stop.set()
         await server
-
-

@@ -31,6 +31,8 @@ const BAR_SPACING = 8;
  */
 
 export class Chart {
+  /** @type {Band[]} what is shaded */
+  bands = [];
   #precision = 2;
   #interval = "1m";
   /** @type {Palette | null} */
@@ -191,6 +193,7 @@ export class Chart {
    * @param {Band[]} bands
    */
   shade(bands) {
+    this.bands = bands;
     for (const shading of this.#shadings) shading.show(bands, this.#last ?? 0);
   }
 

@@ -3,7 +3,7 @@
 import { Connection } from "./connection.js";
 
 /** @import { Status } from "./connection.js" */
-/** @import { CandleMessage, Frame, GapMessage, Message, RevisionMessage, Sample, SnapshotMessage, Ticker, View } from "./protocol.js" */
+/** @import { CandleMessage, Frame, GapMessage, Message, RevisionMessage, Sample, SnapshotMessage, SymbolInfo, Ticker, View } from "./protocol.js" */
 
 /**
  * @typedef {object} ViewHandlers What becomes of the messages about a view.
@@ -16,6 +16,7 @@ import { Connection } from "./connection.js";
  *
  * @typedef {object} Handlers
  * @property {(tickers: Ticker[]) => void} onTickers
+ * @property {(symbols: SymbolInfo[]) => void} onSymbols which there are now
  * @property {(status: Status) => void} onStatus
  * @property {(sent: number, received: number, server: number) => void} onPong
  */
@@ -95,6 +96,7 @@ export class Feed {
    */
   #dispatch(message, frame) {
     if (message.op === "tickers") return this.handlers.onTickers(message.tickers);
+    if (message.op === "symbols") return this.handlers.onSymbols(message.symbols);
     if (message.op === "error") return this.#refused(message);
     if (message.op === "pong" || message.op === "unsubscribed") return;
     const handlers = this.#handlersOf(message);

@@ -40,15 +40,16 @@ export function price(price, precision) {
 export function compact(amount) {
   const number = Number(amount);
   for (const [size, unit] of UNITS) {
-    if (Math.abs(number) >= size) return significant(number / size) + unit;
+    // What would round to the next unit is written in it: 1.00M, not 1000K.
+    if (Math.abs(number) >= size * 0.9995) return significant(number / size) + unit;
   }
   return Number.isInteger(number) ? String(number) : significant(number);
 }
 
 /** @param {number} number */
 function significant(number) {
-  const digits = Math.max(0, 2 - Math.max(0, Math.floor(Math.log10(Math.abs(number) || 1))));
-  return number.toFixed(Math.abs(number) < 1 ? 4 : digits);
+  if (Math.abs(number) < 0.9995) return number.toFixed(4);
+  return number.toFixed(Math.max(0, 2 - Math.max(0, Math.floor(Math.log10(Math.abs(number))))));
 }
 
 /**

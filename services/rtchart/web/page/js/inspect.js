@@ -1,5 +1,7 @@
 /** `window.rtchart`: what the page holds, for tests and for the curious at the console. It is no interface to build on. */
 
+import { barTime } from "./bars.js";
+
 /** @import { Feed } from "./feed.js" */
 /** @import { ChartView } from "./view.js" */
 
@@ -15,14 +17,22 @@ export function inspect(view, feed) {
       shown: () => view.shown,
       /** The candles of the store, oldest first. */
       candles: () => view.store.candles,
-      /** What the library was given: bars, and room for what is missing. */
+      /** What the library was given. */
       bars: () => chart.candles.data(),
+      /** Which place on the time scale a candle (open time in ms) has: what is missing takes places too. */
+      place: (/** @type {number} */ openTime) => chart.chart.timeScale().timeToIndex(barTime(openTime), false),
+      /** Which places are in sight. */
+      visible: () => chart.chart.timeScale().getVisibleLogicalRange(),
+      /** The stretches that are shaded. */
+      bands: () => chart.bands,
       /** How many candles are marked as incomplete. */
       marked: () => chart.markers.markers().length,
       /** The gaps known for the symbol. */
       gaps: () => view.gaps,
       /** The state of the connection. */
       connection: () => feed.connection.status.state,
+      /** Load the next page of older candles. */
+      load: () => view.older(),
       /** Move the chart by this many bars, to the right when positive. */
       scroll: (/** @type {number} */ bars) => chart.scroll(bars),
     },

@@ -16,9 +16,13 @@ export class ClockOffset {
   /** @type {{ offset: number, roundTrip: number }[]} */
   #samples = [];
 
-  /** @param {number} [keep] how many pings are compared; fewer follow a drifting clock faster. */
-  constructor(keep = 12) {
+  /**
+   * @param {number} [keep] how many pings are compared; fewer follow a drifting clock faster
+   * @param {number} [enough] how many are needed: the first ones wait for a page that is busy being built
+   */
+  constructor(keep = 12, enough = 3) {
     this.keep = keep;
+    this.enough = enough;
   }
 
   /**
@@ -44,9 +48,9 @@ export class ClockOffset {
     });
   }
 
-  /** Whether any ping came back. */
+  /** Whether enough pings came back. */
   get known() {
-    return this.#samples.length > 0;
+    return this.#samples.length >= this.enough;
   }
 
   /** Microseconds to add to our clock to have the server's. */

@@ -23,7 +23,6 @@ import { ChartView } from "./view.js";
 /** @import { SymbolInfo, Ticker, View } from "./protocol.js" */
 
 const REPORT_EVERY = 10_000;
-const SYMBOLS_EVERY = 5_000;
 const RETRY = 2_000;
 
 fill(document);
@@ -55,10 +54,8 @@ const feed = new Feed(new URL("ws", document.baseURI).href.replace(/^http/, "ws"
   onTickers: (news) => {
     for (const ticker of news) tickers.set(`${ticker.exchange}:${ticker.symbol}`, ticker);
     sidebar.update(news);
-    if (news.some(({ exchange, symbol }) => !symbols.some((info) => info.exchange === exchange && info.symbol === symbol))) {
-      void refreshSymbols();
-    }
   },
+  onSymbols: (news) => take(news),
 });
 
 const view = new ChartView({
@@ -79,12 +76,11 @@ const view = new ChartView({
       loading: texts.loading,
       ready: "",
       empty: texts.empty,
+      partial: texts.partial,
       refused: texts.unavailable(detail),
       history: texts.historyFailed(detail),
     }[state];
-    notice.hidden = !text;
-    notice.dataset.state = state;
-    write(notice, text);
+    say(text);
   },
   onDrawn: ({ stamps }, frame) => {
     if (!stamps || document.hidden) return;
@@ -113,30 +109,40 @@ function go(wish, history = "push") {
   if (history === "replace") window.history.replaceState(null, "", query(next));
   tab.show(next, intervalsOf(info));
   status.venue = next.exchange;
-  view.show(next);
+  view.show(next, info.tick_size);
   sidebar.shown = next;
 }
 
-/** Ask for the list again; a first symbol is shown as soon as there is one. */
-async function refreshSymbols() {
-  try {
-    symbols = await api.symbols();
-  } catch (error) {
-    if (!view.shown) {
-      notice.hidden = false;
-      write(notice, texts.unavailable(/** @type {Error} */ (error).message));
-    }
-    return false;
-  }
+/**
+ * These symbols there are; the first one is shown as soon as there is one.
+ * @param {SymbolInfo[]} found
+ */
+function take(found) {
+  symbols = found;
   sidebar.symbols = symbols;
-  if (!view.shown) go(parse(location.search), "replace");
-  else sidebar.shown = view.shown;
-  return symbols.length > 0;
+  sidebar.update([...tickers.values()]);
+  if (view.shown) sidebar.shown = view.shown;
+  else if (found.length) go(parse(location.search), "replace");
+  else say(texts.noSymbols);
 }
 
-async function followSymbols() {
-  const found = await refreshSymbols();
-  setTimeout(followSymbols, found ? SYMBOLS_EVERY : RETRY);
+/**
+ * Say something over the chart; nothing takes it away.
+ * @param {string} text
+ */
+function say(text) {
+  notice.hidden = !text;
+  write(notice, text);
+}
+
+/** Ask for the symbols once; from then on the socket tells of changes. */
+async function loadSymbols() {
+  try {
+    take(await api.symbols());
+  } catch (error) {
+    say(texts.unavailable(/** @type {Error} */ (error).message));
+    setTimeout(loadSymbols, RETRY);
+  }
 }
 
 window.addEventListener("popstate", () => go(parse(location.search), "none"));
@@ -149,4 +155,4 @@ setInterval(() => feed.report(meter.takeReport()), REPORT_EVERY);
 bindKeys(find("chart", HTMLDivElement), view.chart);
 inspect(view, feed);
 feed.connection.start();
-void followSymbols();
+void loadSymbols();

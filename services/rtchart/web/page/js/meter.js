@@ -7,10 +7,8 @@ import { texts } from "./texts.js";
 /** @import { Sample, Stamps } from "./protocol.js" */
 /** @import { Stage } from "./latency.js" */
 
-/** What only the browser can know; the other stages the services measure themselves. */
-const REPORTED = /** @type {const} */ (["sent_to_painted", "event_to_painted"]);
 /** Samples in a report, at most: it must stay far below the server's limit for a message. */
-const MOST = 20;
+const MOST = 60;
 
 export class LatencyMeter {
   clock = new ClockOffset();
@@ -26,7 +24,7 @@ export class LatencyMeter {
    * @param {number} painted our clock (µs)
    */
   add(stamps, sent, painted) {
-    if (!this.clock.known) return;
+    if (!this.clock.known || !stamps.event_ms || !stamps.received_us) return;
     const at = painted / 1000;
     const measured = stages(stamps, sent, painted + this.clock.offset);
     for (const [stage, ms] of /** @type {[Stage, number][]} */ (Object.entries(measured))) {
@@ -34,9 +32,9 @@ export class LatencyMeter {
       if (!window) this.#windows.set(stage, (window = new Window()));
       window.add(at, ms);
     }
-    if (this.#report.length < MOST * REPORTED.length) {
-      for (const stage of REPORTED) this.#report.push({ stage, ms: Math.round(measured[stage] * 1000) / 1000 });
-    }
+    // The stage that only the browser can know; the others the services measure themselves.
+    const ms = Math.round(measured.sent_to_painted * 1000) / 1000;
+    if (this.#report.length < MOST) this.#report.push({ stage: "sent_to_painted", ms });
     this.now = at;
   }
 

@@ -30,8 +30,10 @@
  * @property {string} exchange
  * @property {string} symbol
  * @property {string[]} intervals
- * @property {string | null} [status]
+ * @property {string} status What a producer says of it: subscribing, streaming, stale, refused, halted, suspended, unknown.
+ * @property {string} [detail] Why, for people.
  * @property {string | null} [price]
+ * @property {string | null} [tick_size] The smallest step of its price.
  *
  * @typedef {object} Ticker Last price, and what happened in the 24 hours before.
  * @property {string} exchange
@@ -43,7 +45,7 @@
  * @property {string} volume
  * @property {number} time
  *
- * @typedef {object} Stamps When a second passed each stage, by the clock of that stage.
+ * @typedef {object} Stamps When a second passed each stage, by the clock of that stage; 0 is unknown.
  * @property {number} event_ms
  * @property {number} received_us
  * @property {number} published_us
@@ -53,16 +55,18 @@
  *
  * @typedef {{ exchange: string, symbol: string, interval: string, candles: Candle[], next: number | null }} CandlePage
  *
- * @typedef {View & { op: "snapshot", id?: number, candles: Candle[], gaps: Gap[], recovered: boolean }} SnapshotMessage
+ * @typedef {View & { op: "snapshot", id?: number, candles: Candle[], gaps: Gap[], recovered: boolean,
+ *   partial?: boolean }} SnapshotMessage
  * @typedef {View & { op: "candle", candle: Candle, stamps?: Stamps | null }} CandleMessage
  * @typedef {View & { op: "revision", candle: Candle }} RevisionMessage
  * @typedef {{ op: "gap", exchange: string, symbol: string, gap: Gap }} GapMessage
  * @typedef {{ op: "tickers", id?: number, tickers: Ticker[] }} TickersMessage
+ * @typedef {{ op: "symbols", symbols: SymbolInfo[] }} SymbolsMessage
  * @typedef {{ op: "resync", exchange: string, symbol: string, interval: string }} ResyncMessage
  * @typedef {{ op: "pong", id?: number, at_us: number, server_us: number }} PongMessage
  * @typedef {{ op: "error", id?: number, code: string, message: string }} ErrorMessage
  * @typedef {{ op: "unsubscribed", id?: number }} UnsubscribedMessage
- * @typedef {SnapshotMessage | CandleMessage | RevisionMessage | GapMessage | TickersMessage | ResyncMessage | PongMessage
+ * @typedef {SnapshotMessage | CandleMessage | RevisionMessage | GapMessage | TickersMessage | SymbolsMessage | ResyncMessage | PongMessage
  *   | ErrorMessage | UnsubscribedMessage} Message
  *
  * @typedef {object} Frame All that changed for this client in one tick of the server.

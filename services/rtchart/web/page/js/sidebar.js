@@ -60,10 +60,17 @@ export class Sidebar {
    */
   set symbols(symbols) {
     const before = this.#rows;
-    this.#rows = new Map(symbols.map((info) => [key(info), before.get(key(info)) ?? this.#row(info)]));
+    this.#rows = new Map(symbols.map((info) => [key(info), { ...(before.get(key(info)) ?? this.#row(info)), info }]));
     this.#venues = new Set(symbols.map(({ exchange }) => exchange)).size;
-    for (const row of this.#rows.values()) if (this.#venues > 1) write(row.detail, venue(row.info.exchange));
-    this.#list.replaceChildren(...[...this.#rows.values()].map(({ item }) => item));
+    for (const { info, item, detail } of this.#rows.values()) {
+      if (this.#venues > 1) write(detail, venue(info.exchange));
+      item.dataset.status = info.status;
+      item.title = info.detail ?? "";
+    }
+    // The same rows are not put there again: that would take the focus from them.
+    if ([...before.keys()].join() !== [...this.#rows.keys()].join()) {
+      this.#list.replaceChildren(...[...this.#rows.values()].map(({ item }) => item));
+    }
     this.#apply();
   }
 
@@ -110,7 +117,7 @@ export class Sidebar {
     const price = link.appendChild(make("span", "number"));
     const detail = link.appendChild(make("span", "detail"));
     const change = link.appendChild(make("span", "number change"));
-    const precision = info.price ? format.decimals([info.price]) : 2;
+    const precision = format.decimals([info.tick_size ?? "", info.price ?? ""]);
     if (info.price) price.textContent = format.price(info.price, precision);
     return { info, item, link, price, change, detail, precision };
   }

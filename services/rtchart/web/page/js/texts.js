@@ -15,6 +15,7 @@ export const texts = {
   loading: "Loading…",
   empty: "No candle yet. The first one appears with the first second that comes in.",
   unavailable: (/** @type {string} */ reason) => `Nothing to show: ${reason}.`,
+  partial: "The database does not answer: only what came in lately is shown. The rest follows.",
   historyFailed: (/** @type {string} */ reason) => `Older candles could not be loaded: ${reason}.`,
   venues: /** @type {Record<string, string>} */ ({ binance: "Binance", sim: "Simulated" }),
   simulated: " prices, not a real market",

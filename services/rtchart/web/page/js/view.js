@@ -20,7 +20,7 @@ import { Store } from "./store.js";
  * @property {() => number} now the server's time in ms
  * @property {(candle: Candle | undefined, precision: number, hovered: boolean) => void} onCandle the candle to describe
  * @property {(gaps: Gap[]) => void} onGaps
- * @property {(state: "loading" | "ready" | "empty" | "refused" | "history", detail?: string) => void} onState
+ * @property {(state: "loading" | "ready" | "empty" | "partial" | "refused" | "history", detail?: string) => void} onState
  * @property {(message: CandleMessage, frame: Frame) => void} onDrawn a live candle was handed to the chart
  */
 
@@ -40,7 +40,7 @@ export class ChartView {
   constructor(needs) {
     this.needs = needs;
     this.chart = new Chart(needs.container, {
-      onOlder: () => void this.#older(),
+      onOlder: () => void this.older(),
       onHover: (openTime) => {
         this.#hovered = openTime;
         this.#describe();
@@ -51,9 +51,11 @@ export class ChartView {
   /**
    * Show another symbol or interval.
    * @param {ViewOf} view
+   * @param {string | null} [tickSize] the smallest step of its price, where it is known
    */
-  show(view) {
+  show(view, tickSize) {
     this.shown = view;
+    this.precision = decimals(tickSize ? [tickSize] : []);
     this.gaps = [];
     this.#hovered = null;
     this.#restart();
@@ -87,7 +89,7 @@ export class ChartView {
   }
 
   /** @param {SnapshotMessage} message */
-  #snapshot({ candles, gaps, recovered }) {
+  #snapshot({ candles, gaps, recovered, partial }) {
     const first = !this.store.last;
     // Without recovery there may be a hole between what is here and what came: what came is all that is sure.
     if (!recovered) this.#restart();
@@ -96,7 +98,7 @@ export class ChartView {
     this.chart.draw(this.store, this.needs.now());
     this.#setGaps(gaps);
     if (first) this.chart.scrollToNow();
-    this.needs.onState(this.store.last ? "ready" : "empty");
+    this.needs.onState(partial ? "partial" : this.store.last ? "ready" : "empty");
     this.#describe();
   }
 
@@ -119,7 +121,8 @@ export class ChartView {
     return true;
   }
 
-  async #older() {
+  /** Load the next page of older candles, unless one is on its way. */
+  async older() {
     const { store } = this;
     const oldest = store.first?.open_time;
     if (oldest === undefined || !this.#history) return;
@@ -151,8 +154,8 @@ export class ChartView {
   /** @param {readonly Candle[]} candles */
   #setPrecision(candles) {
     // It only grows while a symbol is shown, so that digits do not jump.
-    const known = this.store.candles.length > candles.length ? this.precision : 2;
-    this.precision = Math.max(known, decimals(candles.flatMap(({ open, high, low, close }) => [open, high, low, close])));
+    const needed = decimals(candles.flatMap(({ open, high, low, close }) => [open, high, low, close]));
+    this.precision = Math.max(this.precision, needed);
     this.chart.precision = this.precision;
   }
 

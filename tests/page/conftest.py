@@ -1,0 +1,48 @@
+"""A browser for the tests of the page, and a stage to show it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+from scripts import page as verbs
+
+from tests.page.browser import ARGUMENTS, complaints
+from tests.page.stage import Stage, serving
+
+
+@pytest.fixture(scope="session")
+def vendored() -> None:
+    """The chart library is where the page imports it from."""
+    if not (verbs.VENDOR / "lightweight-charts.mjs").exists():
+        verbs.vendor()
+
+
+@pytest.fixture(scope="session")
+async def browser(chromium: str, vendored: None) -> AsyncIterator[Browser]:
+    """Chromium, started once."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """An empty tab of its own profile. The test fails when the page's console has complained, unless it was told to expect it
+    by emptying ``page.complaints``."""
+    context = await browser.new_context(viewport={"width": 1200, "height": 760})
+    page = await context.new_page()
+    page.set_default_timeout(15_000)
+    page.complaints = found = complaints(page)  # type: ignore[attr-defined]
+    yield page
+    await context.close()
+    assert found == []
+
+
+@pytest.fixture
+async def stage(browser: Browser) -> AsyncIterator[Stage]:
+    """A server that shows a made-up market."""
+    async with serving(Stage()) as stage:
+        yield stage

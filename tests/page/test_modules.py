@@ -1,0 +1,47 @@
+"""The page's modules without a browser: types, format, and what has no document. Node runs them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from scripts import page as verbs
+
+
+@pytest.mark.parametrize("verb", ["check", "test"])
+def test_node_finds_nothing_wrong(verb: str) -> None:
+    script = Path(verbs.__file__)
+    done = subprocess.run([sys.executable, script, verb], capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def modules() -> Iterator[Path]:
+    return (verbs.PAGE / "js").glob("*.js")
+
+
+def test_every_module_is_loaded_at_once() -> None:
+    html = (verbs.PAGE / "index.html").read_text(encoding="utf-8")
+    wanted = {f"js/{module.name}" for module in modules() if module.name != "protocol.js"} | {"vendor/lightweight-charts.mjs"}
+    found = re.findall(r'(?:modulepreload" href|module" src)="__STATIC__/([^"]+)"', html)
+    assert sorted(found) == sorted(wanted)
+
+
+def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
+    html = (verbs.PAGE / "index.html").read_text(encoding="utf-8")
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", html)
+    assert all(link.startswith("__STATIC__/") for link in re.findall(r'<(?:link|script|img)[^>]*?(?:href|src)="([^"]+)"', html))
+
+
+def test_the_chart_librarys_notice_and_link_are_on_the_page() -> None:
+    html = " ".join((verbs.PAGE / "index.html").read_text(encoding="utf-8").split())
+    text = re.sub(r"<[^>]+>", "", html)
+    assert "TradingView Lightweight Charts™ Copyright (c) 2025 TradingView, Inc. https://www.tradingview.com/" in text
+    assert '<a href="https://www.tradingview.com/"' in html
+
+
+def test_modules_stay_small() -> None:
+    assert {module.name: n for module in modules() if (n := len(module.read_text().splitlines())) > 260} == {}

@@ -1,0 +1,296 @@
+"""What people do with the page, in Chromium, on a stage that shows what real services cannot be made to show at will."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import Page, expect
+
+from rtchart.core.interval import DAY, HOUR, MINUTE
+from rtchart.process.clock import now_ms
+from tests.page import market
+from tests.page.browser import inspect, painted_colours, until
+from tests.page.stage import Stage
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.browser
+
+UP_LIGHT, DOWN_LIGHT, UP_DARK, WARN_LIGHT = (11, 138, 116), (208, 53, 74), (47, 191, 159), (179, 107, 0)
+
+
+async def opened(page: Page, stage: Stage, query: str = "") -> Page:
+    """The page, with a snapshot drawn."""
+    await page.goto(stage.url + query)
+    await until(page, "r.candles().length >= 400")
+    return page
+
+
+async def test_candles_are_in_the_data_and_in_the_pixels(page: Page, stage: Stage) -> None:
+    await opened(page, stage)
+    candles, bars = await inspect(page, "candles()"), await inspect(page, "bars()")
+    assert [bar["time"] * 1000 for bar in bars] == [candle["open_time"] for candle in candles]
+    assert all(
+        bar["open"] == float(candle["open"]) and bar["high"] == float(candle["high"])
+        for bar, candle in zip(bars, candles, strict=True)
+    )
+    await wait_until(lambda: _has(page, UP_LIGHT, DOWN_LIGHT))
+
+
+async def _has(page: Page, *colours: tuple[int, int, int]) -> bool:
+    return set(colours) <= await painted_colours(page)
+
+
+async def test_live_candles_move(page: Page, stage: Stage) -> None:
+    await opened(page, stage)
+    before = (await inspect(page, "candles()"))[-1]
+    price = await page.inner_text("#card-price")
+    await until(page, "r.candles().at(-1).received > a || r.candles().at(-1).open_time > a * 1000", before["received"])
+    await expect(page.locator("#card-price")).not_to_have_text(price)
+    await expect(page).to_have_title(re.compile(r"[\d,.]+ BTCUSDT"))
+
+
+async def test_the_sidebar_shows_prices_and_changes(page: Page, stage: Stage) -> None:
+    await opened(page, stage)
+    row = page.locator('#symbols a[data-key="binance:PEPEUSDT"]')
+    await expect(row.locator(".number").first).to_have_text(re.compile(r"^0\.000005\d\d$"))
+    await expect(row.locator(".change")).to_have_text(re.compile(r"^[+−]\d+\.\d\d%$"))
+    assert await page.locator("#symbols li").count() == len(market.SYMBOLS)
+
+
+async def test_another_symbol_and_interval_are_shown_and_in_the_address(page: Page, stage: Stage) -> None:
+    await opened(page, stage)
+    await page.click('#symbols a[data-key="binance:ETHUSDT"]')
+    await until(page, "r.shown().symbol === 'ETHUSDT' && r.candles().length >= 400")
+    await page.click('#intervals button[value="1h"]')
+    await until(page, "r.shown().interval === '1h' && r.candles().length >= 400")
+    times = [candle["open_time"] for candle in await inspect(page, "candles()")]
+    assert all(time % HOUR == 0 for time in times)
+    assert "symbol=ETHUSDT" in page.url and "interval=1h" in page.url
+    await expect(page.locator("#tab-symbol")).to_have_text("ETHUSDT")
+    await expect(page.locator('#intervals button[value="1h"]')).to_have_attribute("aria-pressed", "true")
+    unsubscribed = [message["symbol"] for message in stage.received if message["op"] == "unsubscribe"]
+    assert unsubscribed == ["BTCUSDT", "ETHUSDT"]
+
+    await page.go_back()
+    await until(page, "r.shown().interval === '1m' && r.shown().symbol === 'ETHUSDT' && r.candles().length >= 400")
+
+
+async def test_a_link_shows_the_same_chart(page: Page, stage: Stage) -> None:
+    await opened(page, stage, "?exchange=binance&symbol=SOLUSDT&interval=5m")
+    assert await inspect(page, "shown()") == {"exchange": "binance", "symbol": "SOLUSDT", "interval": "5m"}
+
+
+async def test_history_comes_while_scrolling_to_the_left(page: Page, stage: Stage) -> None:
+    await opened(page, stage)
+    first = (await inspect(page, "candles()"))[0]["open_time"]
+    box = await page.locator("#chart").bounding_box()
+    assert box is not None
+    while await inspect(page, "candles()[0].open_time") == first:
+        span = await inspect(page, "visible()")
+        await page.mouse.move(box["x"] + 100, box["y"] + 200)
+        await page.mouse.down()
+        await page.mouse.move(box["x"] + 800, box["y"] + 200, steps=20)
+        await page.mouse.up()
+        # To the left by the width of the drag; or the page came, and the places were counted anew.
+        await until(page, "Math.abs(r.visible().from - a) > 20", span["from"])
+    await until(page, "r.candles().length >= 1400")
+    times = [candle["open_time"] for candle in await inspect(page, "candles()")]
+    assert times == list(range(times[0], times[-1] + 1, MINUTE))
+    assert stage.pages == sorted(stage.pages, reverse=True)
+
+
+async def test_what_is_in_sight_stays_when_history_comes(page: Page, stage: Stage) -> None:
+    await opened(page, stage)
+    await page.locator("#chart").focus()
+    span = await inspect(page, "visible()")
+    await page.keyboard.press("PageUp")
+    await until(page, "r.visible().from < a - 90", span["from"])
+    seen = await page.evaluate("() => rtchart.candles()[Math.round(rtchart.visible().from)].open_time")
+    await inspect(page, "load()")
+    await until(page, "r.candles().length >= 1400")
+    await until(page, "r.visible().from > 1000")
+    assert await page.evaluate("() => rtchart.candles()[Math.round(rtchart.visible().from)].open_time") == seen
+
+
+async def test_history_ends_where_it_begins(page: Page, stage: Stage) -> None:
+    await opened(page, stage, "?symbol=BTCUSDT&interval=1h")
+    days = (now_ms() - market.BEGINNING) // DAY
+    while await inspect(page, "candles()[0].open_time") - market.BEGINNING >= HOUR:
+        known = await inspect(page, "candles().length")
+        await inspect(page, "scroll(-2000)")
+        await until(page, "r.candles().length > a", known)
+    assert len(await inspect(page, "candles()")) >= days * 24
+    asked = len(stage.pages)
+    await inspect(page, "scroll(-100)")
+    await until(page, "r.candles().at(-1).received > 0")
+    assert len(stage.pages) == asked
+
+
+async def test_an_outage_takes_its_room_and_what_is_not_whole_is_marked(page: Page, stage: Stage) -> None:
+    now = now_ms() // MINUTE * MINUTE
+    for minutes in range(20, 30):
+        stage.edit[now - minutes * MINUTE] = None
+    short = now - 10 * MINUTE
+    stage.edit[short] = {**market.candle("BTCUSDT", "1m", short, now), "received": 31}
+    await opened(page, stage)
+    bars = {bar["time"] * 1000: bar for bar in await inspect(page, "bars()")}
+    outage = {"start": now - 29 * MINUTE, "end": now - 19 * MINUTE}
+    assert await inspect(page, f"place({outage['end']})") - await inspect(page, f"place({outage['start'] - MINUTE})") == 11
+    assert await inspect(page, "bands()") == [{**outage, "kind": "missing"}]
+    assert "wickColor" in bars[short] and "wickColor" not in bars[short - MINUTE]
+    assert await inspect(page, "marked()") == 1
+    await wait_until(lambda: _has(page, WARN_LIGHT))
+
+
+async def test_a_repaired_candle_updates_in_place(page: Page, stage: Stage) -> None:
+    now = now_ms() // MINUTE * MINUTE
+    at = now - 10 * MINUTE
+    whole = market.candle("BTCUSDT", "1m", at, now)
+    stage.edit[at] = {**whole, "received": 31}
+    gap = {"start": at + 9_000, "end": at + 38_000, "reason": "step", "opened_at": now, "closed_at": None}
+    stage.gaps = [{**gap, "state": "open"}]
+    await opened(page, stage)
+    await expect(page.locator("#status-gaps")).to_have_text("1 gap")
+    view = {"exchange": "binance", "symbol": "BTCUSDT"}
+    count = len(await inspect(page, "bars()"))
+
+    stale = {**whole, "received": 12, "revision": 9}
+    await stage.send({"op": "revision", **view, "interval": "1m", "candle": stale})
+    repaired = {**whole, "high": "123456.78000000", "revision": 2}
+    await stage.send(
+        {"op": "revision", **view, "interval": "1m", "candle": repaired},
+        {"op": "gap", **view, "gap": {**gap, "state": "repaired", "closed_at": now}},
+    )
+    await until(page, "r.marked() === 0")
+    bar = next(bar for bar in await inspect(page, "bars()") if bar["time"] * 1000 == at)
+    assert bar["high"] == 123456.78 and "wickColor" not in bar
+    assert len(await inspect(page, "bars()")) - count in (0, 1)  # a minute may have passed
+    await expect(page.locator("#status-gaps")).to_have_text("0 gaps")
+
+
+async def test_a_lost_connection_is_calm_and_resumes(page: Page, stage: Stage) -> None:
+    await opened(page, stage)
+    await expect(page.locator("#status-connection")).to_have_text("Live")
+    stage.refuse = True
+    await stage.drop()
+    await expect(page.locator("#status-connection")).to_have_text("Reconnecting…")
+    assert await inspect(page, "candles().length") >= 400
+    stage.refuse = False
+    await expect(page.locator("#status-connection")).to_have_text("Live")
+    resumed = [m for m in stage.received if m["op"] == "subscribe" and "since" in m]
+    assert resumed and now_ms() - resumed[-1]["since"] < 3 * MINUTE
+    last = (await inspect(page, "candles()"))[-1]
+    await until(page, "r.candles().at(-1).received !== a", last["received"])
+    page.complaints.clear()  # type: ignore[attr-defined]  # the browser itself reports a refused connection
+
+
+async def test_the_server_can_ask_for_a_new_subscription(page: Page, stage: Stage) -> None:
+    await opened(page, stage)
+    await stage.send({"op": "resync", "exchange": "binance", "symbol": "BTCUSDT", "interval": "1m"})
+    await wait_until(lambda: [m for m in stage.received if m["op"] == "subscribe" and "since" in m])
+
+
+async def test_latency_is_measured_to_the_eye_and_reported(page: Page, stage: Stage) -> None:
+    await page.clock.install()
+    await page.clock.resume()
+    await opened(page, stage)
+    badge = page.locator("#status-latency")
+    await expect(badge).to_have_text(re.compile(r"[\d.]+ m?s"))
+    await expect(badge).to_have_attribute("title", re.compile(r"sent → painted: [\d.]+ m?s"))
+    await page.clock.fast_forward(11_000)
+    report = await wait_until(lambda: next((m for m in stage.received if m["op"] == "report"), None))
+    assert {sample["stage"] for sample in report["latency"]} == {"sent_to_painted"}
+
+
+async def test_a_clock_that_is_wrong_shows_no_wrong_latency(page: Page, stage: Stage) -> None:
+    await page.add_init_script("Object.defineProperty(performance, 'timeOrigin', { value: performance.timeOrigin + 3600e3 })")
+    await opened(page, stage)
+    badge = page.locator("#status-latency")
+    await expect(badge).to_have_text(re.compile(r"[\d.]+ (ms|s)"))
+    shown = (await badge.inner_text()).split()
+    assert 0 < float(shown[-2]) < 1_000 and (shown[-1] == "ms" or float(shown[-2]) < 30)
+
+
+@pytest.mark.parametrize(("exchange", "words"), [("sim", "Simulated prices, not a real market"), ("binance", "Binance")])
+async def test_the_venue_is_said(page: Page, stage: Stage, exchange: str, words: str) -> None:
+    stage.exchange = exchange
+    await opened(page, stage)
+    await expect(page.locator("#status-venue")).to_have_text(words)
+
+
+async def test_the_filter_and_the_keyboard(page: Page, stage: Stage) -> None:
+    await opened(page, stage)
+    await page.keyboard.press("/")
+    await page.keyboard.type("usdt")
+    assert await page.locator("#symbols li:visible").count() == len(market.SYMBOLS) - 1
+    await page.keyboard.press("ControlOrMeta+a")
+    await page.keyboard.type("sol")
+    await expect(page.locator("#symbols li:visible")).to_have_count(1)
+    await page.keyboard.press("Enter")
+    await until(page, "r.shown().symbol === 'SOLUSDT'")
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await until(page, "r.shown().symbol === 'ETHUSDT'")
+    await page.keyboard.press("/")
+    await page.keyboard.type("nothing like it")
+    await expect(page.locator("#symbols-note")).to_have_text("No symbol matches.")
+
+
+async def test_no_symbols_says_how_to_add_one_and_the_first_appears(page: Page, stage: Stage) -> None:
+    stage.symbols = []
+    await page.goto(stage.url)
+    await expect(page.locator("#notice")).to_contain_text("Add a Symbol manifest")
+    stage.symbols = ["BTCUSDT"]
+    identity = {"exchange": "binance", "intervals": market.INTERVALS, "status": "streaming", "price": None}
+    await stage.send({"op": "symbols", "symbols": [{**identity, "symbol": "BTCUSDT"}]})
+    await until(page, "r.candles().length >= 400")
+    await expect(page.locator("#notice")).to_be_hidden()
+
+
+async def test_the_theme_follows_the_system_and_the_button(page: Page, stage: Stage) -> None:
+    await page.emulate_media(color_scheme="dark")
+    await opened(page, stage)
+    await wait_until(lambda: _has(page, UP_DARK))
+    button = page.locator("#theme")
+    await button.click()
+    await expect(button).to_have_text("Theme: light")
+    await wait_until(lambda: _has(page, UP_LIGHT))
+    await page.reload()
+    await expect(button).to_have_text("Theme: light")
+
+
+async def test_a_phone_has_the_whole_chart_and_a_drawer(page: Page, stage: Stage) -> None:
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await opened(page, stage)
+    assert await page.evaluate("document.documentElement.scrollWidth") == 390
+    await expect(page.locator("#sidebar")).to_be_hidden()
+    await page.click("#sidebar-open")
+    await page.click('#symbols a[data-key="binance:XRPUSDT"]')
+    await expect(page.locator("#sidebar")).to_be_hidden()
+    await until(page, "r.shown().symbol === 'XRPUSDT'")
+    await expect(page.locator(".attribution")).to_be_visible()
+    await expect(page.locator('.attribution a[href="https://www.tradingview.com/"]').first).to_be_visible()
+    axis = await page.locator("#chart tr td:last-child").first.bounding_box()
+    assert axis is not None and axis["x"] + axis["width"] <= 390
+
+
+async def test_a_failed_page_of_history_is_said_and_tried_again(page: Page, stage: Stage) -> None:
+    await opened(page, stage)
+    await page.route(
+        "**/api/v1/candles*", lambda route: route.fulfill(status=503, json={"detail": "the database does not answer"})
+    )
+    await inspect(page, "scroll(-450)")
+    await expect(page.locator("#notice")).to_have_text("Older candles could not be loaded: the database does not answer.")
+    await page.unroute("**/api/v1/candles*")
+    page.complaints.clear()  # type: ignore[attr-defined]  # the browser itself reports the 503
+    count = await inspect(page, "candles().length")
+
+    async def more() -> bool:
+        await inspect(page, "scroll(-5)")
+        return bool(await inspect(page, "candles().length") > count + 100)
+
+    await wait_until(more, every=0.3)
+    await expect(page.locator("#notice")).to_be_hidden()

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { bands, withGap } from "../../services/rtchart/web/page/js/bands.js";
+import { WIDEST_HOLE, bar, room, volume } from "../../services/rtchart/web/page/js/bars.js";
+import { choose, intervalsOf } from "../../services/rtchart/web/page/js/choose.js";
+import { History } from "../../services/rtchart/web/page/js/history.js";
+import { parse, query } from "../../services/rtchart/web/page/js/url.js";
+import { MINUTE, candle } from "./samples.js";
+
+/** @import { CandlePage, Gap } from "../../services/rtchart/web/page/js/protocol.js" */
+/** @import { Palette } from "../../services/rtchart/web/page/js/theme.js" */
+
+const PALETTE = /** @type {Palette} */ ({ editor: "#000", warn: "#fa0", "up-volume": "#0f0", "down-volume": "#f00" });
+
+/** @param {Partial<Gap>} said @returns {Gap} */
+const gap = (said) => ({ start: 0, end: MINUTE, state: "open", reason: "step", ...said });
+
+describe("bars", () => {
+  test("are numbers at the library's times", () => {
+    assert.deepEqual(bar(candle(), 0, PALETTE), { time: 60, open: 10, high: 12.5, low: 9.5, close: 11.25 });
+    assert.deepEqual(volume(candle(), PALETTE), { time: 60, value: 3, color: "#0f0" });
+    assert.equal(volume(candle({ close: "9.6" }), PALETTE).color, "#f00");
+  });
+
+  test("show what is not whole", () => {
+    const { color, borderColor, wickColor } = bar(candle({ received: 42 }), 0, PALETTE);
+    assert.deepEqual([color, borderColor, wickColor], ["#000", "#fa0", "#fa0"]);
+  });
+
+  test("leave room for what is missing, within bounds", () => {
+    assert.deepEqual(room("1m", undefined, 9 * MINUTE), []);
+    assert.deepEqual(room("1m", MINUTE, 2 * MINUTE), []);
+    assert.deepEqual(room("1m", MINUTE, 4 * MINUTE), [{ time: 120 }, { time: 180 }]);
+    assert.equal(room("1s", 0, 365 * 86_400_000).length, WIDEST_HOLE);
+  });
+});
+
+describe("shaded bands", () => {
+  const hole = { start: 5 * MINUTE, end: 9 * MINUTE };
+
+  test("are where no candle is", () => {
+    assert.deepEqual(bands([hole], []), [{ ...hole, kind: "missing" }]);
+    assert.deepEqual(bands([], []), []);
+  });
+
+  test("tell what the exchange itself lacks", () => {
+    assert.deepEqual(bands([hole], [gap({ ...hole, state: "absent" })]), [{ ...hole, kind: "absent" }]);
+    assert.deepEqual(bands([], [gap({ state: "absent" })]), [], "a candle with a second missing says so itself");
+  });
+
+  test("tell what is being repaired, once", () => {
+    assert.deepEqual(bands([hole], [gap(hole)]), [{ ...hole, kind: "repairing" }]);
+    assert.deepEqual(bands([], [gap({ state: "repaired" })]), []);
+  });
+
+  test("follow a gap to its end", () => {
+    const known = withGap([gap({ start: 0 }), gap({ start: MINUTE })], gap({ start: 0, state: "repaired" }));
+    assert.deepEqual(known.map(({ start, state }) => [start, state]), [[MINUTE, "open"], [0, "repaired"]]); // prettier-ignore
+  });
+});
+
+describe("what is shown", () => {
+  const symbols = [
+    { exchange: "sim", symbol: "BTCUSDT", intervals: ["1m", "1h"], status: "streaming" },
+    { exchange: "binance", symbol: "BTCUSDT", intervals: ["1s", "1m"], status: "streaming" },
+    { exchange: "binance", symbol: "币安人生USDT", intervals: ["5m"], status: "streaming" },
+  ];
+
+  test("is what was wished for", () => {
+    const wish = { exchange: "binance", symbol: "BTCUSDT", interval: "1s" };
+    assert.deepEqual(choose(symbols, wish), wish);
+  });
+
+  test("is the nearest to it that exists", () => {
+    assert.deepEqual(choose(symbols, {}), { exchange: "sim", symbol: "BTCUSDT", interval: "1m" });
+    assert.deepEqual(choose(symbols, { symbol: "NONE", interval: "1h" }), {
+      exchange: "sim",
+      symbol: "BTCUSDT",
+      interval: "1h",
+    });
+    assert.deepEqual(choose(symbols, { symbol: "BTCUSDT", exchange: "nowhere", interval: "7m" })?.interval, "1m");
+    assert.equal(choose(symbols, { symbol: "币安人生USDT" })?.interval, "1s");
+    assert.equal(choose([], {}), null);
+  });
+
+  test("can be seconds for every symbol", () => {
+    assert.deepEqual(
+      symbols.map((info) => intervalsOf(info)[0]),
+      ["1s", "1s", "1s"],
+    );
+  });
+
+  test("is in the address, and back", () => {
+    for (const symbol of ["BTCUSDT", "币安人生USDT", "A&B=C"]) {
+      const view = { exchange: "binance", symbol, interval: "1M" };
+      assert.deepEqual(parse(query(view)), view);
+    }
+    assert.deepEqual(parse("?symbol=&other=1"), {});
+  });
+});
+
+describe("history", () => {
+  /** @param {number | null} next @returns {CandlePage} */
+  const page = (next) => ({ exchange: "sim", symbol: "BTCUSDT", interval: "1m", candles: [candle()], next });
+
+  test("goes back page by page, to the beginning", async () => {
+    /** @type {number[]} */
+    const asked = [];
+    const history = new History(async (end) => {
+      asked.push(end);
+      return page(end > 800 ? end - 100 : null);
+    });
+    assert.equal((await history.older(1_000))?.length, 1);
+    await history.older(950);
+    await history.older(900);
+    assert.deepEqual(asked, [1_000, 900, 800], "by the server's `next`, not by the oldest candle here");
+    assert.equal(history.complete, true);
+    assert.equal(await history.older(700), null);
+    assert.equal(asked.length, 3);
+  });
+
+  test("asks for one page at a time", async () => {
+    let asked = 0;
+    const history = new History(async () => {
+      asked += 1;
+      return page(1);
+    });
+    const [first, second] = await Promise.all([history.older(1_000), history.older(1_000)]);
+    assert.equal(first?.length, 1);
+    assert.equal(second, null);
+    assert.equal(asked, 1);
+  });
+
+  test("ends where a server does not move back", async () => {
+    const history = new History(async (end) => page(end));
+    await history.older(1_000);
+    assert.equal(history.complete, true);
+  });
+
+  test("pauses after a failure, and then goes on", async () => {
+    let asked = 0;
+    const history = new History(async () => {
+      asked += 1;
+      throw new Error("down");
+    });
+    await assert.rejects(history.older(1_000), /down/);
+    assert.equal(await history.older(1_000), null, "not at once");
+    assert.equal(asked, 1);
+    assert.equal(history.complete, false);
+  });
+});
