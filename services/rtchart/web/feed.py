@@ -1,0 +1,139 @@
+"""What flows in: klines, revisions, wishes and stream states from Kafka, each by a task that outlives a broker's absence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from rtchart.broker.cluster import Cluster
+from rtchart.broker.tail import BrokerError, Record, Tail, tail
+from rtchart.broker.topics import CANDLES, KLINES
+from rtchart.core.errors import UserError
+from rtchart.core.interval import HOUR, MINUTE
+from rtchart.core.kline import Kline
+from rtchart.core.messages import Revision, UnreadableRecord, decode, decode_kline_message
+from rtchart.process import metrics as stages
+from rtchart.process.clock import now_ms, now_us
+from rtchart.process.logs import fields
+from rtchart.web import metrics
+from rtchart.web.hub import Hub
+from rtchart.web.market import Market
+
+log = logging.getLogger(__name__)
+
+TICK = 0.016
+"""Seconds between two ticks, at least: a frame of a display at 60 Hz."""
+
+SILENT = 10.0
+"""Seconds without a record after which the server is not ready, while symbols are asked for."""
+
+_SAMPLE = 8
+"""One in so many klines is measured: at 1,500 a second more would cost more than it tells."""
+
+_RETRY = 1.0
+
+
+class Klines:
+    """Reads ``rtchart.klines`` into the market, and has the hub tick."""
+
+    def __init__(self, cluster: Cluster, market: Market, hub: Hub) -> None:
+        self._cluster = cluster
+        self._market = market
+        self._hub = hub
+        self._tail: Tail | None = None
+        self._last = time.monotonic()
+        self.lag = 0
+        """Records that were not read yet, as of the last measurement."""
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since the last record."""
+        return time.monotonic() - self._last
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all that was there at the start has been read."""
+        return self._tail is not None and self._tail.caught_up
+
+    async def follow(self, stored: dict[int, int] | None) -> None:
+        """Read for ever. ``stored``: the offsets up to which the database has everything; None when it does not answer."""
+        since = now_ms() - (HOUR if stored is None else 2 * MINUTE)
+        async with tail(self._cluster, KLINES, since_ms=since, stored=stored) as reader:
+            self._tail = reader
+            counter = metrics.records.labels(KLINES.name)
+            while True:
+                records = await reader.poll(1000)
+                if not records:
+                    continue
+                began = time.monotonic()
+                self._last = began
+                consumed_us = now_us()
+                published = self._take(records)
+                counter.inc(len(records))
+                if self._hub.tick(consumed_us):
+                    # The clients' tasks send first; measuring comes after.
+                    await asyncio.sleep(0)
+                if reader.caught_up:
+                    for stamp in published:
+                        stages.observe("published_to_consumed", (consumed_us - stamp) / 1e6)
+                await asyncio.sleep(max(0.0, TICK - (time.monotonic() - began)) if reader.caught_up else 0)
+
+    async def measure_lag(self) -> None:
+        """Bring `lag` up to date, every second."""
+        while True:
+            if self._tail is not None:
+                self.lag = await self._tail.lag()
+                metrics.lag.set(self.lag)
+            await asyncio.sleep(1)
+
+    def _take(self, records: list[Record]) -> list[int]:
+        published: list[int] = []
+        take = self._market.take
+        for index, record in enumerate(records):
+            try:
+                message = decode_kline_message(record.value or b"")
+            except UnreadableRecord as error:
+                unreadable(KLINES.name, record, error)
+                continue
+            take(record.key, message)
+            if index % _SAMPLE == 0 and type(message) is Kline and message.published_us:
+                published.append(message.published_us)
+        return published
+
+
+async def follow_revisions(cluster: Cluster, hub: Hub) -> None:
+    """Read ``rtchart.candles`` for ever, from now on: what was stored before is read from the database."""
+    async with tail(cluster, CANDLES, since_ms=now_ms()) as reader:
+        counter = metrics.records.labels(CANDLES.name)
+        while True:
+            records = await reader.poll(1000)
+            counter.inc(len(records))
+            for index, record in enumerate(records):
+                try:
+                    hub.revise(decode(record.value or b"", Revision))
+                except UnreadableRecord as error:
+                    unreadable(CANDLES.name, record, error)
+                if index % 200 == 199:  # a run of the aggregator revises thousands at once
+                    await asyncio.sleep(0)
+            await asyncio.sleep(TICK)
+
+
+async def always(what: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Run the work, and run it again when Kafka failed it."""
+    while True:
+        try:
+            await work()
+        except (UserError, BrokerError, OSError) as error:
+            log.warning("%s: %s", what, error)
+        await asyncio.sleep(_RETRY)
+
+
+def unreadable(topic: str, record: Record, error: UnreadableRecord) -> None:
+    """Count and log a record that cannot be read."""
+    metrics.unreadable.labels(topic).inc()
+    log.error(
+        "skipped a record that cannot be read",
+        extra=fields(topic=topic, partition=record.partition, offset=record.offset, error=str(error)),
+    )

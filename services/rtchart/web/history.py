@@ -1,0 +1,99 @@
+"""The database as the web sees it: read only, and allowed to be away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import asyncpg
+
+from rtchart.core.errors import UserError
+from rtchart.process.logs import fields
+from rtchart.store.database import Connection, Pool, connect_pool, place
+from rtchart.store.migrate import LATEST, schema_version
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+RETRY = 2.0
+"""Seconds between attempts to reach a database that is away."""
+
+POOL = 8
+PATIENCE = 5.0
+"""Seconds that a read may take, waiting for a connection included."""
+
+
+class DatabaseAway(Exception):
+    """The database cannot be read now; the text says why."""
+
+
+class History:
+    """Reads in the database, each in one REPEATABLE READ transaction, so that its parts agree with each other."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool: Pool | None = None
+        self.why = "not connected yet"
+        """Why it is away; empty while it answers."""
+
+    @property
+    def away(self) -> bool:
+        return bool(self.why)
+
+    async def read(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """What ``work`` reads. Raises `DatabaseAway`, at once while the database is known to be away."""
+        if self._pool is None or self.why:
+            raise DatabaseAway(self.why)
+        try:
+            async with (
+                asyncio.timeout(PATIENCE),
+                self._pool.acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                return await work(connection)  # type: ignore[arg-type]
+        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+            self._lost(str(error) or "it did not answer in time")
+        except (asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError) as error:
+            self._lost(str(error))
+        raise DatabaseAway(self.why)
+
+    async def keep(self, back: Callable[[], Awaitable[None]]) -> None:
+        """Connect, and connect again whenever the database was away; ``back`` is awaited each time it answers."""
+        while True:
+            if self.why:
+                try:
+                    await self._connect()
+                    await back()
+                except (UserError, DatabaseAway) as error:
+                    if self.why != str(error):
+                        log.warning("serving without history: %s", error)
+                    self.why = str(error)
+            await asyncio.sleep(RETRY)
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool = None
+
+    async def _connect(self) -> None:
+        if self._pool is None:
+            self._pool = await connect_pool(self._url, service="web", size=POOL)
+        try:
+            async with asyncio.timeout(PATIENCE), self._pool.acquire() as connection:
+                version = await schema_version(connection)  # type: ignore[arg-type]
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise DatabaseAway(str(error) or "it did not answer in time") from None
+        if version < LATEST:
+            raise DatabaseAway(
+                f"{place(self._url)} is at schema {version} and must be at {LATEST}; run `rtchart migrate --database …`"
+            )
+        self.why = ""
+        log.info("reading history", extra=fields(database=place(self._url)))
+
+    def _lost(self, why: str) -> None:
+        if not self.why:
+            log.warning("the database is away; serving what is live", extra=fields(database=place(self._url), why=why))
+        self.why = why or "it does not answer"

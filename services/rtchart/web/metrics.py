@@ -1,0 +1,21 @@
+"""What the web measures of itself."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+sockets = Gauge("rtchart_web_sockets", "Sockets that are open")
+subscriptions = Gauge("rtchart_web_subscriptions", "Subscriptions to a symbol's candles")
+refused = Counter("rtchart_web_sockets_refused_total", "Sockets refused at the handshake", ["reason"])
+closed = Counter("rtchart_web_sockets_closed_total", "Sockets closed by the server", ["code"])
+frames = Counter("rtchart_web_frames_total", "Frames sent")
+deliveries = Counter("rtchart_web_deliveries_total", "Messages sent, each as often as it had receivers")
+skips = Counter("rtchart_web_mailbox_skips_total", "Updates replaced by a newer one before a slow client took them")
+resyncs = Counter("rtchart_web_resyncs_total", "Subscriptions told to start again, because a client was too slow")
+stalled = Counter("rtchart_web_stalled_total", "Sockets closed because a frame was not taken in time")
+bad_requests = Counter("rtchart_web_bad_requests_total", "Messages of clients that were refused", ["code"])
+records = Counter("rtchart_web_records_total", "Records read from Kafka", ["topic"])
+unreadable = Counter("rtchart_web_unreadable_records_total", "Records that could not be read", ["topic"])
+lag = Gauge("rtchart_web_consumed_lag_records", "Records on Kafka that were not read yet")
+reported = Counter("rtchart_web_reported_total", "Latencies that browsers reported", ["outcome"])
+symbols = Gauge("rtchart_web_symbols", "Symbols with live state")

@@ -1,0 +1,103 @@
+"""The page: its index, and its files under an address that changes with their content.
+
+``index.html`` says ``__STATIC__`` where the address of the files belongs (``/static/<hash>``), so that they can be cached for
+ever while the index is asked for each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import mimetypes
+from dataclasses import dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+from quart import Blueprint, Response
+
+from rtchart.process.logs import fields
+
+log = logging.getLogger(__name__)
+
+# Python's own table differs between versions and machines; a module of another type is refused by browsers.
+_TYPES = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".txt": "text/plain",
+}
+_SERVED = frozenset({*_TYPES, ".png", ".ico", ".woff2", ""})
+_MISSING = "The page is not built here: run `make page` in the checkout (it fetches the chart library), then start again."
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The index with its addresses filled in, and the files by their path."""
+
+    index: str
+    files: dict[str, bytes]
+    digest: str
+
+
+def load(folder: Traversable | None = None) -> Page:
+    """The page in ``folder`` (that of this package), read once. Says in the log when the chart library is missing."""
+    folder = folder or resources.files("rtchart.web").joinpath("page")
+    files = dict(sorted(_files(folder, "")))
+    index = files.pop("index.html", None)
+    if index is None or not any(path.startswith("vendor/") and path.endswith(".mjs") for path in files):
+        log.error("the page lacks its chart library; run `make page`", extra=fields(folder=str(folder)))
+        index = f"<!doctype html><html lang=en><meta charset=utf-8><title>rtchart</title><p>{_MISSING}".encode()
+    digest = hashlib.sha256()
+    for path, content in files.items():
+        digest.update(f"{path}\0{len(content)}\0".encode() + content)
+    short = digest.hexdigest()[:12]
+    return Page(index.decode().replace("__STATIC__", f"/static/{short}"), files, short)
+
+
+def blueprint(page: Page) -> Blueprint:
+    """``/`` and ``/static/<hash>/…``."""
+    routes = Blueprint("page", __name__)
+
+    @routes.get("/")
+    async def index() -> Response:
+        return Response(page.index, content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-cache"})
+
+    @routes.get("/static/<digest>/<path:path>")
+    async def static(digest: str, path: str) -> Response:
+        content = page.files.get(path)
+        if content is None:
+            return Response("not here\n", 404, content_type="text/plain; charset=utf-8")
+        # A page of another version may still be open while this one is served: right content, but not for ever.
+        caching = "public, max-age=31536000, immutable" if digest == page.digest else "no-cache"
+        return Response(content, content_type=_type(path), headers={"Cache-Control": caching})
+
+    return routes
+
+
+def _files(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    for item in folder.iterdir() if folder.is_dir() else ():
+        path = f"{prefix}{item.name}"
+        if item.is_dir():
+            found += _files(item, f"{path}/")
+        elif not item.name.endswith((".d.mts", ".d.ts")) and _suffix(item.name) in _SERVED:
+            found.append((path, item.read_bytes()))
+    return found
+
+
+def _suffix(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return f".{name.rpartition('.')[2]}" if "." in name else ""
+
+
+def _type(path: str) -> str:
+    kind = _TYPES.get(_suffix(path)) or mimetypes.guess_type(path)[0] or "text/plain"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind

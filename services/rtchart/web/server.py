@@ -1,0 +1,68 @@
+"""Hypercorn on a socket of our own: a port in use is a sentence, and the kernel bounds what a client may leave unread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from quart import Quart
+
+from rtchart.core.errors import UserError
+from rtchart.web.protocol import MAX_MESSAGE
+
+UNSENT = 128 * 1024
+"""Bytes that may wait in the kernel for a client: what waits there is old when it arrives."""
+
+UNTAKEN_MS = 20_000
+"""A client that takes nothing for this long is cut off, the close frame behind its backlog included (tcp(7))."""
+
+PING_EVERY = 20.0
+GRACE = 3.0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises `UserError`: in use, or no such address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Accepted sockets inherit these.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for name, value in (("TCP_USER_TIMEOUT", UNTAKEN_MS), ("TCP_NOTSENT_LOWAT", UNSENT)):
+            if (option := getattr(socket, name, None)) is not None:
+                listening.setsockopt(socket.IPPROTO_TCP, option, value)
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise UserError(
+            f"cannot serve on {host}:{port} ({error.strerror or error}); free the port, or choose others with --port and --host"
+        ) from None
+    return listening
+
+
+async def run(app: Quart, listening: socket.socket, stop: asyncio.Event) -> None:
+    """Serve until ``stop`` is set. Sockets must be closed by then: Hypercorn waits for what is open (`GRACE` seconds)."""
+    config = Config()
+    config.bind = [f"fd://{listening.detach()}"]
+    config.accesslog = None
+    config.errorlog = logging.getLogger("hypercorn.error")
+    logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
+    config.include_server_header = False
+    config.websocket_max_message_size = MAX_MESSAGE
+    config.websocket_ping_interval = PING_EVERY
+    config.graceful_timeout = GRACE
+    config.keep_alive_timeout = 75
+    serving = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        # Hypercorn's own, when clients outlast its grace (it asks a cancelled future for its exception); or ours.
+        if not serving.done():
+            stop.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await serving
+            raise
