@@ -45,6 +45,7 @@ async def follow(database: str, publisher: RevisionPublisher, now: Callable[[], 
     """The loop form, for as long as the process lives. Raises `UserError` when the first connection fails."""
     connection = await _connect(database)
     while True:
+        log.info("watching for minutes that are due")
         health.ready()
         health.ready("database")
         try:

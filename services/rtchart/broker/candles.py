@@ -21,6 +21,9 @@ PATIENCE = 10.0
 """Seconds that Kafka has for taking a set of revisions, or for answering at all."""
 
 
+_FLUSH = 2.0
+
+
 class NotPublished(Exception):
     """Kafka did not acknowledge the revisions. Some may be in the topic: sending them again does no harm."""
 
@@ -84,7 +87,7 @@ class RevisionPublisher:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         # Leaving flushes, and a Kafka that is away shall not hold up the end of the process: the outbox has it all.
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(_FLUSH):
                 await self._open.aclose()
         except TimeoutError:
             pass

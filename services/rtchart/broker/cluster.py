@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError
 
 from rtchart.broker.topics import Topic
 from rtchart.core.errors import UserError
@@ -90,7 +90,7 @@ class Cluster:
             raise UserError(
                 f"no Kafka broker answers at {self.bootstrap}; start it, or name another one with --kafka HOST:PORT"
             ) from None
-        except KafkaError:
+        except BaseException:  # cancelled, too: who wants it within a time
             await _close(client)
             raise
 
