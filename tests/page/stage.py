@@ -66,6 +66,11 @@ class Stage:
         for client in list(self._clients):
             client.closing.set()
 
+    def forget(self) -> None:
+        """Leave every socket as it is and never say a word on it again."""
+        for client in list(self._clients):
+            client.forgotten = True
+
     async def second(self) -> None:
         """What a second brings: the forming candle of each subscription, and every ticker."""
         now = now_ms()
@@ -135,12 +140,13 @@ class Client:
         self.views: list[Json] = []
         self.tickers = False
         self.closing = asyncio.Event()
+        self.forgotten = False
         self._seq = 0
 
     async def send(self, *messages: Json) -> None:
-        if messages:
+        if messages and not self.forgotten:
             self._seq += 1
-            await websocket_send(self, json.dumps({"seq": self._seq, "at_us": now_us(), "messages": messages}))
+            await self.socket.send(json.dumps({"seq": self._seq, "at_us": now_us(), "messages": messages}))
 
     async def run(self) -> None:
         self.socket = websocket._get_current_object()
@@ -183,10 +189,6 @@ class Client:
                 self.views.remove(_view(message))
                 return [{"op": "unsubscribed", "id": message["id"]}]
         return []
-
-
-async def websocket_send(client: Client, text: str) -> None:
-    await client.socket.send(text)
 
 
 @contextlib.asynccontextmanager

@@ -185,6 +185,15 @@ async def test_a_lost_connection_is_calm_and_resumes(page: Page, stage: Stage) -
     page.complaints.clear()  # type: ignore[attr-defined]  # the browser itself reports a refused connection
 
 
+async def test_a_tab_that_wakes_up_with_a_dead_connection_resumes(page: Page, stage: Stage) -> None:
+    await opened(page, stage)
+    stage.forget()
+    dead = len(stage.received)
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await wait_until(lambda: any("since" in message for message in stage.received[dead:]))
+    await expect(page.locator("#status-connection")).to_have_text("Live")
+
+
 async def test_the_server_can_ask_for_a_new_subscription(page: Page, stage: Stage) -> None:
     await opened(page, stage)
     await stage.send({"op": "resync", "exchange": "binance", "symbol": "BTCUSDT", "interval": "1m"})

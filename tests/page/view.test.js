@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { bands, withGap } from "../../services/rtchart/web/page/js/bands.js";
+import { bands, withGaps } from "../../services/rtchart/web/page/js/bands.js";
 import { WIDEST_HOLE, bar, room, volume } from "../../services/rtchart/web/page/js/bars.js";
 import { choose, intervalsOf } from "../../services/rtchart/web/page/js/choose.js";
 import { History } from "../../services/rtchart/web/page/js/history.js";
@@ -10,7 +10,7 @@ import { MINUTE, candle } from "./samples.js";
 /** @import { CandlePage, Gap } from "../../services/rtchart/web/page/js/protocol.js" */
 /** @import { Palette } from "../../services/rtchart/web/page/js/theme.js" */
 
-const PALETTE = /** @type {Palette} */ ({ editor: "#000", warn: "#fa0", "up-volume": "#0f0", "down-volume": "#f00" });
+const PALETTE = /** @type {Palette} */ ({ "warn-fill": "#000", warn: "#fa0", "up-volume": "#0f0", "down-volume": "#f00" });
 
 /** @param {Partial<Gap>} said @returns {Gap} */
 const gap = (said) => ({ start: 0, end: MINUTE, state: "open", reason: "step", ...said });
@@ -54,8 +54,8 @@ describe("shaded bands", () => {
   });
 
   test("follow a gap to its end", () => {
-    const known = withGap([gap({ start: 0 }), gap({ start: MINUTE })], gap({ start: 0, state: "repaired" }));
-    assert.deepEqual(known.map(({ start, state }) => [start, state]), [[MINUTE, "open"], [0, "repaired"]]); // prettier-ignore
+    const known = withGaps([gap({}), gap({ start: 1_000 })], [gap({ state: "repaired" })]);
+    assert.deepEqual(known.map(({ start, state }) => [start, state]), [[1_000, "open"], [0, "repaired"]]); // prettier-ignore
   });
 });
 

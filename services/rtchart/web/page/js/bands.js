@@ -31,8 +31,11 @@ export function bands(holes, gaps) {
 }
 
 /**
- * The gaps with `gap` in them: a gap of the same start is the same gap, in a newer state.
+ * The gaps with the newer ones in them: a gap of the same seconds is the same gap, in a newer state.
  * @param {readonly Gap[]} gaps
- * @param {Gap} gap
+ * @param {readonly Gap[]} newer
  */
-export const withGap = (gaps, gap) => [...gaps.filter(({ start }) => start !== gap.start), gap];
+export function withGaps(gaps, newer) {
+  const replaced = new Set(newer.map(({ start, end }) => `${start}-${end}`));
+  return [...gaps.filter(({ start, end }) => !replaced.has(`${start}-${end}`)), ...newer];
+}

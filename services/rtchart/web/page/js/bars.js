@@ -17,7 +17,7 @@ export const WIDEST_HOLE = 1_500;
 export const barTime = (openTime) => /** @type {UTCTimestamp} */ (openTime / 1000);
 
 /**
- * The candle's bar. One that is not whole is hollow and in the colour of warnings.
+ * The candle's bar. One that is not whole is pale and has the colour of warnings.
  * @param {Candle} candle
  * @param {number} now in ms
  * @param {Palette} palette
@@ -32,7 +32,7 @@ export function bar(candle, now, palette) {
     close: Number(candle.close),
   };
   if (!isIncomplete(candle, now)) return prices;
-  return { ...prices, color: palette.editor, borderColor: palette.warn, wickColor: palette.warn };
+  return { ...prices, color: palette["warn-fill"], borderColor: palette.warn, wickColor: palette.warn };
 }
 
 /**

@@ -63,7 +63,7 @@ export class Connection {
    * @returns {boolean} whether it went out
    */
   send(message) {
-    if (this.#status.state !== "open" || !this.#socket) return false;
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(JSON.stringify(message));
     return true;
   }
@@ -75,7 +75,7 @@ export class Connection {
       this.#connect();
     } else if (this.#status.state === "open") {
       const before = this.#heard;
-      this.#ping();
+      this.#synchronise();
       this.#after(WAKE, () => {
         if (this.#heard === before) this.#lost();
       });
@@ -97,9 +97,13 @@ export class Connection {
   #opened() {
     this.#heard = performance.now();
     this.#set({ state: "open", attempt: 0 });
-    for (const delay of FIRST_PINGS) this.#after(delay, () => this.#ping());
+    this.#synchronise();
     this.#watch();
     this.handlers.onOpen();
+  }
+
+  #synchronise() {
+    for (const delay of FIRST_PINGS) this.#after(delay, () => this.#ping());
   }
 
   #watch() {

@@ -23,6 +23,8 @@ import { Connection } from "./connection.js";
 
 /** Candles in a snapshot. */
 export const LIMIT = 500;
+/** How long after the server's wish a view is subscribed again, and as much again by chance (ms). */
+const RESYNC = 250;
 
 export class Feed {
   /** @type {{ view: View, handlers: ViewHandlers, id: number } | null} */
@@ -111,14 +113,25 @@ export class Feed {
       case "gap":
         return handlers.onGap(message);
       case "resync":
-        return this.#subscribe();
+        return this.#resync();
     }
   }
 
-  /** @param {{ id?: number, message: string }} error */
-  #refused({ id, message }) {
+  #resync() {
+    // Not at once: a server that is in trouble asks all its clients, and may ask again.
+    const id = this.#shown?.id;
+    setTimeout(
+      () => {
+        if (this.#shown?.id === id) this.#subscribe();
+      },
+      RESYNC * (1 + Math.random()),
+    );
+  }
+
+  /** @param {{ id?: number, code: string, message: string }} error */
+  #refused({ id, code, message }) {
     if (this.#shown && id === this.#shown.id) this.#shown.handlers.onRefused(message);
-    else console.warn("the server refused a message:", message);
+    else if (code !== "not_subscribed") console.warn("the server refused a message:", message);
   }
 
   /**

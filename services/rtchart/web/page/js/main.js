@@ -148,7 +148,9 @@ async function loadSymbols() {
 window.addEventListener("popstate", () => go(parse(location.search), "none"));
 window.addEventListener("online", () => feed.connection.wake());
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) feed.connection.wake();
+  if (document.hidden) return;
+  meter.clock.clear(); // a sleeping machine's clock may have moved
+  feed.connection.wake();
 });
 setInterval(() => feed.report(meter.takeReport()), REPORT_EVERY);
 

@@ -2,6 +2,7 @@
 
 export const texts = {
   title: (/** @type {string} */ symbol, /** @type {string} */ price) => (price ? `${price} ${symbol}` : symbol),
+  skip: "Skip to the chart",
   symbols: "Symbols",
   filter: "Filter symbols",
   filterKey: "Press / to filter",

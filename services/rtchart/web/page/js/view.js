@@ -1,6 +1,6 @@
 /** One chart and what feeds it: the store, the subscription, the history. Knows nothing of the page around it. */
 
-import { bands, withGap } from "./bands.js";
+import { bands, withGaps } from "./bands.js";
 import { Chart } from "./chart.js";
 import { LIMIT } from "./feed.js";
 import { decimals } from "./format.js";
@@ -70,7 +70,7 @@ export class ChartView {
         if (this.#take(message.candle)) this.needs.onDrawn(message, frame);
       },
       onRevision: ({ candle }) => void this.#take(candle),
-      onGap: ({ gap }) => this.#setGaps(withGap(this.gaps, gap)),
+      onGap: ({ gap }) => this.#setGaps(withGaps(this.gaps, [gap])),
       onRefused: (reason) => this.needs.onState("refused", reason),
     });
   }
@@ -96,7 +96,7 @@ export class ChartView {
     this.store.mergeAll(candles);
     this.#setPrecision(candles);
     this.chart.draw(this.store, this.needs.now());
-    this.#setGaps(gaps);
+    this.#setGaps(recovered ? withGaps(this.gaps, gaps) : gaps);
     if (first) this.chart.scrollToNow();
     this.needs.onState(partial ? "partial" : this.store.last ? "ready" : "empty");
     this.#describe();
