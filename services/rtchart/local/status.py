@@ -44,20 +44,37 @@ class Stage(NamedTuple):
 
 STAGES = (
     Stage(
-        "producer", "rtchart_producer_klines_total", "klines/s", "rtchart_producer_pending", "pending", "exchange_to_received"
+        "producer",
+        rate="rtchart_producer_klines_total",
+        unit="klines/s",
+        lag="rtchart_producer_watermark_lag_seconds",
+        lag_unit="s",
+        latency="exchange_to_received",
     ),
     Stage(
-        "inserter", "rtchart_inserter_rows_total", "rows/s", "rtchart_inserter_lag_records", "records", "exchange_to_inserted"
+        "inserter",
+        rate="rtchart_inserter_rows_total",
+        unit="rows/s",
+        lag="rtchart_inserter_lag_records",
+        lag_unit="records",
+        latency="exchange_to_inserted",
     ),
     Stage(
         "aggregator",
-        "rtchart_aggregator_candles_total",
-        "candles/s",
-        "rtchart_aggregator_checkpoints_pending",
-        "checkpoints",
-        "minute_close_to_candle",
+        rate="rtchart_aggregator_candles_total",
+        unit="candles/s",
+        lag="rtchart_aggregator_checkpoints_pending",
+        lag_unit="checkpoints",
+        latency="minute_close_to_candle",
     ),
-    Stage("web", "rtchart_web_messages_total", "messages/s", "rtchart_web_lag_records", "records", "consumed_to_sent"),
+    Stage(
+        "web",
+        rate="rtchart_web_deliveries_total",
+        unit="messages/s",
+        lag="rtchart_web_consumed_lag_records",
+        lag_unit="records",
+        latency="consumed_to_sent",
+    ),
 )
 
 

@@ -82,7 +82,7 @@ class SymbolFolder:
     """Keeps the topic ``rtchart.symbols`` saying what a folder says.
 
     ``current`` is what the topic holds at the start. ``refused`` is told each refusal once, with its file and line, and
-    ``applied`` what was written.
+    ``applied`` what was written, and what the topic held before.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class SymbolFolder:
         venue: str,
         current: dict[str, DesiredSymbol],
         refused: Callable[[Refusal], None],
-        applied: Callable[[Changes[DesiredSymbol]], None],
+        applied: Callable[[Changes[DesiredSymbol], Mapping[str, DesiredSymbol]], None],
         clock: Callable[[], int],
     ) -> None:
         self._folder = folder
@@ -112,13 +112,14 @@ class SymbolFolder:
         reading, found = await self._read()
         while None in found.values():
             await asyncio.sleep(_SETTLE)
-            before, (reading, found) = reading, await self._read()
-            if reading == before:
+            settled, (reading, found) = reading, await self._read()
+            if reading == settled:
                 break
         if found:
             await self._writer.put(found)
-            self._current = {key: record for key, record in {**self._current, **found}.items() if record is not None}
-            self._tell_applied(found)
+            before = self._current
+            self._current = {key: record for key, record in {**before, **found}.items() if record is not None}
+            self._tell_applied(found, before)
         return found
 
     async def follow(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from rtchart.local.postgres import SUPERUSER, Postgres
 from rtchart.local.services import SCRAPED, STOP_ORDER, Setting, pipeline, simulated_exchange
 from rtchart.local.status import Screen, follow_status
 from rtchart.local.supervisor import FIRST_DELAY, LONGEST_DELAY, Supervisor
+from rtchart.local.sweep import Sweeper
 from rtchart.local.symbols import Directory, SymbolFolder
 from rtchart.process.clock import now_ms
 from rtchart.process.run import until_stopped
@@ -71,6 +72,7 @@ class Up:
         self._options = options
         self._screen = screen
         self._engines: list[Engine] = []
+        self._sweeper: Sweeper | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Start everything, keep it running, and stop it. Raises `UserError` for what a person can mend."""
@@ -88,6 +90,7 @@ class Up:
             cluster = Cluster(kafka, options.topic_prefix, client_id="rtchart-up")
             await ensure_topics(cluster)
             venue = await self._venue(databases[SUPERUSER], supervisor, manifests)
+            self._sweeper = Sweeper(databases[SUPERUSER], now_ms)
             current = await Table(cluster, SYMBOLS, DesiredSymbol).snapshot()
             admin_ports = dict(zip(SCRAPED, free_ports(len(SCRAPED)), strict=True))
             setting = Setting(
@@ -100,6 +103,7 @@ class Up:
                     symbols.follow(),
                     self._announce(admin_ports["web"], venue),
                     follow_status(self._screen, admin_ports, venue.name),
+                    self._sweeper.run(),
                     *(self._keep(engine) for engine in self._engines),
                 )
         finally:
@@ -169,13 +173,15 @@ class Up:
                     venue=venue.name,
                     current=current,
                     refused=lambda refusal: self._screen.warn(f"refused: {refusal}"),
-                    applied=self._tell_applied,
+                    applied=self._applied,
                     clock=now_ms,
                 )
             finally:
                 await rest.aclose()
 
-    def _tell_applied(self, changes: Changes[DesiredSymbol]) -> None:
+    def _applied(self, changes: Changes[DesiredSymbol], before: Mapping[str, DesiredSymbol]) -> None:
+        assert self._sweeper
+        self._sweeper.ended(changes, before)
         for verb, keys in (
             ("streaming", [key for key, record in changes.items() if record is not None]),
             ("no longer streaming", [key for key, record in changes.items() if record is None]),
