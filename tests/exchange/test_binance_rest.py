@@ -243,5 +243,4 @@ async def test_the_day_of_the_first_trade() -> None:
 
     async with client(script) as rest:
         assert await rest.listed_day("BTCUSDT") == 1_502_928_000_000
-        with pytest.raises(RestError, match="no day of NEWUSDT yet"):
-            await rest.listed_day("NEWUSDT")
+        assert await rest.listed_day("NEWUSDT") is None

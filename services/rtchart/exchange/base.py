@@ -6,7 +6,7 @@ how to add one.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -117,7 +117,7 @@ class Rest(Protocol):
 
     def klines(
         self, symbol: str, start: int, end: int, *, interval: str = "1s", source: Source = "repair"
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         """The klines that open in ``[start, end)`` and are closed, page by page, oldest first.
 
         Together the pages speak for all of the range that is past at the venue.
@@ -126,8 +126,8 @@ class Rest(Protocol):
     async def listed(self, symbols: Iterable[str]) -> dict[str, Listed]:
         """What is said of each of the symbols."""
 
-    async def listed_day(self, symbol: str) -> int:
-        """The UTC day (ms) of its first trade."""
+    async def listed_day(self, symbol: str) -> int | None:
+        """The UTC day (ms) of its first trade, None before that."""
 
     async def time(self) -> int:
         """The venue's time (ms)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from typing import TypeVar
 
 import httpx
@@ -136,17 +136,15 @@ class BinanceRest:
         there = {one.symbol: one for one in info.symbols}
         return {name: there[name].listed if name in there else Listed("unknown") for name in names}
 
-    async def listed_day(self, symbol: str) -> int:
-        """The UTC day (ms) of its first trade, from which its 3d candles count."""
+    async def listed_day(self, symbol: str) -> int | None:
+        """The UTC day (ms) of its first trade, from which its 3d candles count; None before that."""
         parameters = {"symbol": symbol, "interval": "1d", "startTime": "0", "limit": "1"}
         rows, _ = await self._get("/api/v3/klines", parameters, limits.WEIGHT_KLINES, list[Row])
-        if not rows:
-            raise RestError(f"{self._venue.rest} has no day of {symbol} yet")
-        return interval_of("1d").open_time(milliseconds(rows[0].open_time))
+        return interval_of("1d").open_time(milliseconds(rows[0].open_time)) if rows else None
 
     async def klines(
         self, symbol: str, start: int, end: int, *, interval: str = "1s", source: Source = "repair"
-    ) -> AsyncIterator[Page]:
+    ) -> AsyncGenerator[Page, None]:
         """The klines that open in ``[start, end)`` and are closed, page by page, oldest first.
 
         The venue does not date its answers to the millisecond (the ``Date`` header has whole seconds), so an answer's time,

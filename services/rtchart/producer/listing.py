@@ -1,0 +1,77 @@
+"""Asking the venue what it says of the symbols: whether it lists and trades them, in which steps, since which day."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from rtchart.core.messages import Listing
+from rtchart.exchange.base import Rest, RestError
+from rtchart.process.logs import fields
+from rtchart.producer.service import Producer
+from rtchart.producer.track import Track
+
+log = logging.getLogger(__name__)
+
+EVERY = 60.0
+"""Seconds between questions, when nothing changes."""
+AFTER_FAILURE = 5.0
+SETTLE = 0.1
+"""Seconds to wait for more changes: a folder of symbols comes as many."""
+QUIET = 0.25
+"""Share of the venue's limit above which the days of first trades, which nobody waits for, are not asked for."""
+BELIEVED = 60_000
+"""Milliseconds: a symbol whose klines came so lately is listed, whatever the venue says."""
+
+
+async def keep_asking(producer: Producer, rest: Rest, *, every: float = EVERY) -> None:
+    """Keep what is known of the symbols, and the venue's time, up to date, until cancelled."""
+    while True:
+        wait = every
+        try:
+            await rest.time()
+            await _ask(producer, rest)
+        except RestError as error:
+            log.warning("the exchange does not say what it lists", extra=fields(error=str(error)))
+            wait = min(AFTER_FAILURE, every)
+        try:
+            async with asyncio.timeout(wait):
+                await producer.changed.wait()
+        except TimeoutError:
+            continue
+        await asyncio.sleep(SETTLE)
+
+
+async def _ask(producer: Producer, rest: Rest) -> None:
+    producer.changed.clear()
+    tracks = {symbol: track for symbol, track in producer.tracks.items() if not track.desired.suspend}
+    for symbol, listed in (await rest.listed(tracks)).items():
+        track = tracks[symbol]
+        if producer.tracks.get(symbol) is not track:
+            continue
+        was, track.listed = track.listed.trading, listed
+        if listed.trading == "unknown" and _streams(track, producer.clock.now()):
+            track.listed = type(listed)("trading", listed.tick_size)
+        elif (listed.trading == "unknown") != (was == "unknown"):
+            producer.begin_again(symbol)
+        if track.listed.trading != was:
+            log.warning("listing changed", extra=fields(symbol=symbol, was=was, trading=track.listed.trading))
+    producer.subscribe()
+    for track in tracks.values():
+        if producer.changed.is_set() or rest.used > QUIET or producer.outbox.full:
+            break
+        if track.listing is None and track.streams:
+            await _introduce(producer, rest, track)
+
+
+async def _introduce(producer: Producer, rest: Rest, track: Track) -> None:
+    desired, at = track.desired, producer.clock.now()
+    day = await rest.listed_day(desired.symbol)
+    if day is not None and producer.tracks.get(desired.symbol) is track:
+        track.listing = Listing(desired.exchange, desired.symbol, day, track.listed.tick_size, at, desired.epoch)
+        producer.outbox.put([track.listing])
+
+
+def _streams(track: Track, now: int) -> bool:
+    ledger = track.ledger
+    return ledger is not None and ledger.last_open_time is not None and now - ledger.heard_at < BELIEVED

@@ -1,0 +1,22 @@
+"""What the producer counts. Latencies are in `rtchart.process.metrics`."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+KLINES = Counter("rtchart_producer_klines_total", "Klines that Kafka acknowledged", ["source"])
+IGNORED = Counter("rtchart_producer_klines_ignored_total", "Klines of the stream that are no closed seconds")
+DROPPED = Counter("rtchart_producer_klines_dropped_total", "Klines left out while Kafka took none; REST brings them afterwards")
+LOST = Counter("rtchart_producer_records_lost_total", "Records that Kafka did not acknowledge, and that are made again")
+GAPS = Counter("rtchart_producer_gaps_opened_total", "Gaps announced", ["reason"])
+ABSENT = Counter("rtchart_producer_seconds_absent_total", "Seconds that the exchange has said twice it does not have")
+DEAD_LETTERS = Counter("rtchart_producer_dead_letters_total", "Frames and rows that could not be used", ["reason"])
+CONNECTIONS = Counter("rtchart_producer_connections_total", "Connections to the exchange that brought klines")
+CONNECTIONS_LOST = Counter("rtchart_producer_connections_lost_total", "Connections to the exchange that ended, or failed")
+RATE_LIMIT_USED = Gauge("rtchart_producer_rate_limit_used_ratio", "Share of the exchange's REST limit used in the last minute")
+SYMBOLS = Gauge("rtchart_producer_symbols", "Symbols asked for", ["status"])
+MISSING = Gauge("rtchart_producer_seconds_missing", "Seconds in gaps that are not closed yet")
+IN_FLIGHT = Gauge("rtchart_producer_records_in_flight", "Records handed to Kafka's client and not acknowledged")
+WATERMARK_LAG = Gauge(
+    "rtchart_producer_watermark_lag_seconds", "How far the last watermark of all symbols that stream is behind the exchange"
+)

@@ -1,0 +1,224 @@
+"""The producer: what comes from the venue goes to Kafka, once, whole, and with a record of what is missing.
+
+`Producer` holds the tracks of the symbols that are asked for and what happens to them; the loops beside the stream are in
+`rtchart.producer.repair`, `rtchart.producer.listing` and `rtchart.producer.states`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+
+from rtchart.core.interval import SECOND
+from rtchart.core.kline import Identity, Kline
+from rtchart.core.messages import Absent, DeadLetter, GapOpened, KlineMessage, Listing, StreamState
+from rtchart.core.symbol import DesiredSymbol
+from rtchart.exchange.base import BadFrame, Batch, Connected, Lost, Stream, SubscriptionRefused
+from rtchart.exchange.clock import VenueClock
+from rtchart.process.clock import now_ms
+from rtchart.process.health import Health
+from rtchart.process.logs import fields
+from rtchart.process.metrics import observe
+from rtchart.producer import metrics
+from rtchart.producer.ledger import Patience
+from rtchart.producer.outbox import Outbox, Publishes
+from rtchart.producer.track import Track
+
+log = logging.getLogger(__name__)
+
+TICK = 0.5
+"""Seconds between looks at who is silent."""
+
+LETTERS = 1_000
+"""Dead letters that wait for Kafka; more are counted and let go."""
+
+
+class Producer:
+    """The symbols of one venue that are asked for, and all that happens to them."""
+
+    def __init__(
+        self,
+        exchange: str,
+        stream: Stream,
+        clock: VenueClock,
+        publisher: Publishes,
+        health: Health,
+        *,
+        states: Mapping[str, StreamState] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        """``states`` are the records of ``rtchart.streams`` from before, by key: where to begin."""
+        self.exchange = exchange
+        self.clock = clock
+        self.outbox = Outbox(publisher, self._lost)
+        self.tracks: dict[str, Track] = {}
+        self.forgotten: list[Identity] = []
+        """Symbols that are no longer asked for, whose state is to be removed."""
+        self.changed = asyncio.Event()
+        """Set when other symbols are asked for than before."""
+        self.letters: asyncio.Queue[DeadLetter] = asyncio.Queue(LETTERS)
+        self._stream = stream
+        self._health = health
+        self._patience = patience or Patience()
+        self._connected = False
+        self._live: dict[str, Track] = {}
+        self._unbegun: set[str] = set()
+        self._before: dict[str, list[StreamState]] = {}
+        for state in (states or {}).values():
+            if state.exchange == exchange:
+                self._before.setdefault(state.symbol, []).append(state)
+
+    # ── What is asked for ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def desire(self, changes: Mapping[str, DesiredSymbol | None]) -> None:
+        """Records of ``rtchart.symbols`` changed; None ends a symbol."""
+        for key, desired in changes.items():
+            if desired is not None and desired.exchange == self.exchange:
+                self._want(desired)
+            elif desired is None and key.startswith(f"{self.exchange}:"):
+                self._forget(Identity.parse(key))
+        self.subscribe()
+        self.changed.set()
+
+    def _want(self, desired: DesiredSymbol) -> None:
+        track = self.tracks.get(desired.symbol)
+        if track is None or track.desired.epoch != desired.epoch:
+            self.tracks[desired.symbol] = Track(desired, self._before.pop(desired.symbol, ()))
+            self._unbegun.add(desired.symbol)
+            return
+        resumed = track.desired.suspend and not desired.suspend
+        track.desired = desired
+        if resumed and track.ledger is not None:
+            track.ledger.resume(self.clock.now())
+
+    def _forget(self, identity: Identity) -> None:
+        if self.tracks.pop(identity.symbol, None) is not None:
+            self._unbegun.discard(identity.symbol)
+            self.forgotten.append(identity)
+
+    def subscribe(self) -> None:
+        """Let the stream carry what is to be streamed now."""
+        self._live = {symbol: track for symbol, track in self.tracks.items() if track.streams}
+        self._stream.want({symbol: track.desired.epoch for symbol, track in self._live.items()})
+        if self._connected or not self._live:
+            self._health.ready("stream")
+        else:
+            self._health.unready("stream", f"no kline came from {self.exchange} yet")
+
+    def begin_again(self, symbol: str) -> None:
+        """The venue does not know the symbol, or knows it again: what was missing is no matter, and it starts anew."""
+        self.tracks[symbol].ledger = None
+        self._unbegun.add(symbol)
+
+    # ── What comes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def sink(self, batch: Batch) -> None:
+        """Take what one read of a connection brought."""
+        klines = batch.klines
+        if klines:
+            newest = klines[-1]
+            self.clock.heard(newest.version)
+            observe("exchange_to_received", batch.received_us / 1e6 - newest.version / 1e3)
+            if self.outbox.full:
+                metrics.DROPPED.inc(len(klines))  # the ledger does not see them, so they are missing, and asked for
+            else:
+                self._take(klines)
+        if batch.ignored:
+            metrics.IGNORED.inc(batch.ignored)
+        for event in batch.events:
+            match event:
+                case BadFrame():
+                    self.dead_letter(event)
+                case Connected(symbols):
+                    metrics.CONNECTIONS.inc()
+                    self._connected = True
+                    self._health.ready("stream")
+                    log.info("streaming", extra=fields(exchange=self.exchange, symbols=len(symbols)))
+                case Lost(symbols):
+                    metrics.CONNECTIONS_LOST.inc()
+                    for symbol in symbols:
+                        track = self.tracks.get(symbol)
+                        if track is not None and track.ledger is not None:
+                            track.ledger.broken = track.ledger.broken or "reconnect"
+                case SubscriptionRefused(symbol, detail):
+                    if symbol in self.tracks:
+                        self.tracks[symbol].refusal = detail
+                        log.error("subscription refused", extra=fields(symbol=symbol, detail=detail))
+
+    def _take(self, klines: list[Kline]) -> None:
+        now = self.clock.now()
+        if self._unbegun:
+            self._begin(now)
+        live = self._live
+        out: list[KlineMessage] = []
+        for kline in klines:
+            track = live.get(kline.symbol)
+            if track is None or (ledger := track.ledger) is None or kline.epoch != track.desired.epoch:
+                continue  # still on its way when it was no longer asked for
+            if ledger.on_kline(kline.open_time, kline.version, now):
+                if ledger.holes:
+                    out += track.announcements(now)  # what fills a gap comes after the word of it
+                out.append(kline)
+                if track.refusal:
+                    track.refusal = ""
+        self.outbox.put(out)
+
+    def _begin(self, now: int) -> None:
+        for symbol in self._unbegun:
+            track = self.tracks[symbol]
+            if track.listed.trading != "unknown":
+                self.outbox.put([*track.announcements(now)] if track.begin(self._patience, now).holes else [])
+        self._unbegun.clear()
+
+    def dead_letter(self, bad: BadFrame) -> None:
+        """Keep what could not be used for the topic of such things."""
+        metrics.DEAD_LETTERS.labels(bad.reason).inc()
+        letter = DeadLetter(
+            at=now_ms(), stage="producer", reason=bad.reason, detail=bad.detail, payload=bad.payload, exchange=self.exchange
+        )
+        if not self.letters.full():
+            self.letters.put_nowait(letter)
+
+    # ── What time and Kafka do ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def tick(self) -> None:
+        """Open gaps for who is silent, and announce what is to be announced."""
+        if not self.clock.known:
+            return
+        now = self.clock.now()
+        if self._unbegun:
+            self._begin(now)
+        out: list[KlineMessage] = []
+        for track in self.tracks.values():
+            ledger = track.ledger
+            if ledger is None:
+                continue
+            if track.streams:
+                ledger.on_tick(now)
+            if ledger.holes and not self.outbox.full:
+                out += track.announcements(now)
+        self.outbox.put(out)
+
+    async def keep_ticking(self) -> None:
+        """Tick until cancelled."""
+        while True:
+            self.tick()
+            await asyncio.sleep(TICK)
+
+    def _lost(self, messages: Iterable[KlineMessage]) -> None:
+        now = self.clock.now()
+        for message in messages:
+            track = self.tracks.get(message.symbol)
+            if track is None or track.ledger is None or track.desired.epoch != message.epoch:
+                continue
+            match message:
+                case Kline():
+                    track.ledger.lost(message.open_time, message.open_time + SECOND, now)
+                case Absent():
+                    track.ledger.lost(message.start, message.end, now)
+                case GapOpened():
+                    track.ledger.unannounced(message.start, message.end)
+                case Listing():
+                    track.listing = None
+                    self.changed.set()

@@ -1,0 +1,109 @@
+"""What this producer sees of each symbol, for all who ask, and for itself when it starts again: ``rtchart.streams``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import get_args
+
+from rtchart.core.interval import SECOND
+from rtchart.core.messages import StreamState, StreamStatus
+from rtchart.exchange.base import Rest
+from rtchart.process.clock import now_ms
+from rtchart.process.logs import fields
+from rtchart.producer import metrics
+from rtchart.producer.service import Producer
+
+log = logging.getLogger(__name__)
+
+EVERY = 10_000
+"""Milliseconds after which a state is written again, changed or not. Readers ignore one older than 30 s."""
+LOOK = 0.5
+"""Seconds between looks at what changed."""
+GONE = 600_000
+"""Milliseconds after which another instance's state is taken for one that will not come back."""
+
+Put = Callable[[dict[str, StreamState | None]], Awaitable[None]]
+"""Writes records by key and tombstones; returns when Kafka acknowledged them, raises when it did not."""
+
+
+class States:
+    """Writes the states of a producer's symbols, under ``EXCHANGE:SYMBOL/INSTANCE``."""
+
+    def __init__(self, producer: Producer, instance: str, put: Put, *, before: Mapping[str, StreamState]) -> None:
+        self._producer = producer
+        self._instance = instance
+        self._put = put
+        self._before = dict(before)
+
+    async def keep_writing(self) -> None:
+        """Write what changed, and everything every 10 s, until cancelled."""
+        while True:
+            await self.acknowledge()
+            try:
+                await self.write()
+            except Exception as error:  # whatever Kafka's client raises; the next round tries again
+                log.warning("states were not written", extra=fields(error=repr(error)))
+            await asyncio.sleep(LOOK)
+
+    async def acknowledge(self) -> None:
+        """Move the watermarks up to what has been handed over by now, when it is acknowledged."""
+        ledgers = [track.ledger for track in self._producer.tracks.values() if track.ledger is not None]
+        for ledger in ledgers:
+            ledger.mark()
+        await self._producer.outbox.settled()
+        for ledger in ledgers:
+            ledger.acknowledged()
+
+    async def write(self, *, everything: bool = False) -> None:
+        """Write what is due, and remove what is over."""
+        at, clock = now_ms(), self._producer.clock
+        now = clock.now() if clock.known else None
+        changes: dict[str, StreamState | None] = {}
+        for identity in self._producer.forgotten:
+            changes[f"{identity}/{self._instance}"] = None
+        due = []
+        for symbol, track in self._producer.tracks.items():
+            status = track.status(now)
+            if everything or status != track.written or at - track.written_at >= EVERY:
+                changes[f"{self._producer.exchange}:{symbol}/{self._instance}"] = track.state(self._instance, now, at)
+                due.append((track, status))
+        forgotten = list(self._producer.forgotten)
+        if changes:
+            await self._put(changes)
+            for track, status in due:
+                track.written, track.written_at = status, at
+            del self._producer.forgotten[: len(forgotten)]
+        if self._before:
+            await self._clear(at)
+
+    async def _clear(self, at: int) -> None:
+        """Once our own states hold what they held, remove those that nobody writes any more."""
+        over: dict[str, StreamState | None] = {}
+        for key, state in self._before.items():
+            if state.exchange != self._producer.exchange:
+                continue
+            own = state.instance == self._instance
+            if state.symbol not in self._producer.tracks if own else at - state.at > GONE:
+                over[key] = None
+        self._before.clear()
+        if over:
+            await self._put(over)
+
+
+async def keep_exporting(producer: Producer, rest: Rest) -> None:
+    """Keep the gauges of this moment up to date, until cancelled."""
+    while True:
+        now = producer.clock.now() if producer.clock.known else None
+        counts = Counter(track.status(now)[0] for track in producer.tracks.values())
+        for status in get_args(StreamStatus):
+            metrics.SYMBOLS.labels(status).set(counts[status])
+        ledgers = [track.ledger for track in producer.tracks.values() if track.ledger is not None and track.streams]
+        metrics.MISSING.set(sum(hole.end - hole.start for ledger in ledgers for hole in ledger.holes) / SECOND)
+        metrics.IN_FLIGHT.set(producer.outbox.in_flight)
+        metrics.RATE_LIMIT_USED.set(rest.used)
+        if now is not None and ledgers:
+            metrics.WATERMARK_LAG.set(max(now - min(ledger.watermark for ledger in ledgers), 0) / SECOND)
+        await asyncio.sleep(LOOK)

@@ -1,0 +1,125 @@
+"""What the producer knows of one symbol that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from rtchart.core.gap import Range
+from rtchart.core.interval import SECOND
+from rtchart.core.messages import Absent, GapOpened, Listing, StreamState, StreamStatus
+from rtchart.core.symbol import DesiredSymbol
+from rtchart.exchange.base import Listed
+from rtchart.producer import metrics
+from rtchart.producer.ledger import Ledger, Patience
+
+SHOWN_RANGES = 50
+"""Pending ranges that a state names at most; the last of them then covers all further ones."""
+
+
+class Resume:
+    """What earlier states of a symbol, of any instance, say about where to begin."""
+
+    def __init__(self, epoch: int, states: Iterable[StreamState]) -> None:
+        own = sorted((state for state in states if state.epoch == epoch), key=lambda state: state.at)
+        self.watermark = max((state.watermark for state in own if state.watermark is not None), default=None)
+        self.pending = own[-1].pending if own else ()
+        self._suspended = bool(own) and own[-1].status == "suspended"
+
+    def missing(self, expected: int, floor: int) -> list[Range]:
+        """What is missing before ``expected``; nothing before ``floor`` is worth asking for."""
+        if self._suspended:  # suspended time is no gap, and what was missing before it still is one
+            ranges: Iterable[Range] = self.pending
+        else:
+            ranges = () if self.watermark is None else ((self.watermark, expected),)
+        return [(max(start, floor), end) for start, end in ranges if max(start, floor) < end]
+
+
+class Track:
+    """A symbol's wish, ledger and state."""
+
+    __slots__ = ("_resume", "desired", "first_seen", "ledger", "listed", "listing", "refusal", "written", "written_at")
+
+    def __init__(self, desired: DesiredSymbol, states: Iterable[StreamState] = ()) -> None:
+        self.desired = desired
+        self.ledger: Ledger | None = None
+        """None until the venue's time is known, and while the venue does not know the symbol."""
+        self.listed = Listed("trading")
+        """What the venue said of it last; taken to be traded until the venue says otherwise."""
+        self.refusal = ""
+        """Why the venue does not stream it."""
+        self.listing: Listing | None = None
+        self.written: tuple[StreamStatus, str] | None = None
+        """Status and detail of the last state written."""
+        self.written_at = 0
+        self._resume = Resume(desired.epoch, states)
+
+    @property
+    def streams(self) -> bool:
+        """Whether it should be subscribed."""
+        return not self.desired.suspend and self.listed.trading != "unknown"
+
+    def begin(self, patience: Patience, now: int) -> Ledger:
+        """Make the ledger. The second that is under way is the first one expected."""
+        expected = now // SECOND * SECOND
+        missing = self._resume.missing(expected, self.desired.raw_floor(now))
+        self._resume = Resume(self.desired.epoch, ())
+        self.ledger = Ledger(expected, patience, now=now, missing=missing)
+        return self.ledger
+
+    def announcements(self, now: int) -> list[GapOpened]:
+        """The gaps that are to be published now."""
+        if self.ledger is None:
+            return []
+        opened: list[GapOpened] = []
+        desired = self.desired
+        for hole in self.ledger.announce():
+            metrics.GAPS.labels(hole.reason).inc()
+            opened.append(GapOpened(desired.exchange, desired.symbol, hole.start, hole.end, hole.reason, now, desired.epoch))
+        return opened
+
+    def absences(self, ranges: Iterable[Range], asked_at: int) -> list[Absent]:
+        """The word that the venue lacks these seconds too."""
+        desired = self.desired
+        return [Absent(desired.exchange, desired.symbol, start, end, asked_at, desired.epoch) for start, end in ranges]
+
+    def status(self, now: int | None) -> tuple[StreamStatus, str]:
+        """Where it stands, and why, for people. ``now`` is the venue's time, None while that is not known."""
+        ledger = self.ledger
+        if self.desired.suspend:
+            return "suspended", ""
+        if self.listed.trading == "unknown":
+            return "refused", f"{self.desired.exchange} does not list {self.desired.symbol}"
+        if self.listed.trading == "halted":
+            return "halted", f"{self.desired.exchange} lists {self.desired.symbol} and does not trade it now"
+        if self.refusal:
+            return "refused", self.refusal
+        if ledger is None or now is None or ledger.last_open_time is None:
+            return "subscribing", "no kline came yet"
+        if ledger.silent(now):
+            last = datetime.fromtimestamp(ledger.last_open_time / SECOND, UTC)
+            return "stale", f"no kline since that of {last:%Y-%m-%dT%H:%M:%SZ}"
+        return "streaming", ""
+
+    def state(self, instance: str, now: int | None, at: int) -> StreamState:
+        """The record for ``rtchart.streams``; ``at`` is this machine's time (ms)."""
+        status, detail = self.status(now)
+        ledger = self.ledger
+        return StreamState(
+            exchange=self.desired.exchange,
+            symbol=self.desired.symbol,
+            instance=instance,
+            at=at,
+            status=status,
+            epoch=self.desired.epoch,
+            watermark=self._resume.watermark if ledger is None else ledger.watermark,
+            last_open_time=None if ledger is None else ledger.last_open_time,
+            pending=self._resume.pending if ledger is None else _few([(hole.start, hole.end) for hole in ledger.holes]),
+            detail=detail,
+        )
+
+
+def _few(ranges: list[Range]) -> tuple[Range, ...]:
+    if len(ranges) > SHOWN_RANGES:
+        ranges[SHOWN_RANGES - 1 :] = [(ranges[SHOWN_RANGES - 1][0], ranges[-1][1])]
+    return tuple(ranges)
