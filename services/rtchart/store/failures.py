@@ -6,6 +6,15 @@ import asyncpg
 
 from rtchart.core.errors import UserError
 
+_OUTAGES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # of a rollback on a connection that was cut off in the middle of a statement
+    OSError,
+    TimeoutError,
+    UserError,  # a new connection was refused or not answered (`rtchart.store.database.connect`)
+)
+
 
 def is_refusal(error: BaseException) -> bool:
     """Whether the data is at fault: the same rows will be refused each time.
@@ -31,5 +40,4 @@ def is_outage(error: BaseException) -> bool:
     """
     if is_refusal(error):
         return False
-    # UserError: a new connection was refused or not answered (`rtchart.store.database.connect`).
-    return isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, UserError))
+    return isinstance(error, _OUTAGES)

@@ -116,8 +116,8 @@ def copy_text(seconds: Seconds) -> bytes:
 
 
 async def _copy(connection: Connection, table: str, text: bytes) -> None:
-    # Bytes are taken as they are (asyncpg, Connection.copy_to_table: "an object supporting the buffer protocol").
-    await connection.copy_to_table(table, source=text, columns=_COLUMNS, format="text")  # type: ignore[arg-type]
+    # asyncpg takes bytes for a path, and a view of them for the data ("an object supporting the buffer protocol").
+    await connection.copy_to_table(table, source=memoryview(text), columns=_COLUMNS, format="text")  # type: ignore[arg-type]
 
 
 async def ensure_partitions(connection: Connection, hours: Collection[int], *, ahead: int = 0) -> None:
