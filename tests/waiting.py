@@ -25,7 +25,7 @@ async def wait_until(condition: Callable[[], T | Awaitable[T]], within: float = 
             if inspect.isawaitable(value):
                 value = await value
         except AssertionError as error:
-            failure = error
+            failure, value = error, None  # value may be the coroutine that failed
         if value:
             return value  # type: ignore[return-value]
         if time.monotonic() > deadline:
