@@ -16,6 +16,7 @@ from rtchart.store import checkpoints
 from rtchart.store.checkpoints import SETTLE
 from rtchart.store.database import connect
 from tests.aggregator.ground import OVER, START, Collector, Ground, minute, second
+from tests.core.klines import archive_day, recorded
 from tests.waiting import wait_until
 
 
@@ -294,3 +295,50 @@ async def test_any_order_of_insertions_and_runs_gives_the_fold_of_all(ground: Gr
         for opened in opens:
             made = fold(interval, [k for k in seconds if interval.open_time(k.open_time) == opened])
             assert made is not None and same(stored[opened], made)
+
+
+async def test_an_outage_of_ten_hours_is_missing_minutes_at_every_level(ground: Ground) -> None:
+    """The real minutes of 2018-06-26, stored as history; what is larger is filled from them."""
+    symbol_id = await ground.want("TEST", "1m", "5m", "1h", "1d", candle_days=0)
+    minutes = archive_day("BTCUSDT-1m-2018-06-26.csv")
+    await ground.store_candles(symbol_id, "1m", minutes)
+    await ground.run(OVER)
+    (day,) = (await ground.candles(symbol_id, "1d")).values()
+    assert (day.received, day.source) == (840 * 60, "backfill")
+    for name in ("5m", "1h"):
+        stored = await ground.candles(symbol_id, name)
+        assert sum(candle.received for candle in stored.values()) == 840 * 60
+        there = {INTERVALS[name].open_time(candle.open_time) for candle in minutes}
+        assert set(stored) == there  # nothing stands where nothing came
+    hours = await ground.candles(symbol_id, "1h")
+    assert [candle.received for candle in hours.values()] == 14 * [3600]
+
+
+async def test_the_recorded_seconds_become_their_candles(ground: Ground) -> None:
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        symbol_id = await ground.want(symbol)
+        seconds = [
+            second(
+                0,
+                symbol=symbol,
+                open_time=int(row["open_time"]),
+                open=row["open"],
+                high=row["high"],
+                low=row["low"],
+                close=row["close"],
+                volume=row["volume"],
+                quote_volume=row["quote_volume"],
+                trades=int(row["trades"]),
+            )
+            for row in recorded()
+            if row["symbol"] == symbol
+        ]
+        await ground.put(symbol_id, seconds)
+        await ground.run(OVER)
+        stored = await ground.candles(symbol_id)
+        whole = 0
+        for opened, candle in stored.items():
+            made = fold(INTERVALS["1m"], [k for k in seconds if k.open_time - k.open_time % MINUTE == opened])
+            assert made is not None and same(candle, made)
+            whole += candle.received == 60
+        assert whole == 6
