@@ -66,15 +66,16 @@ class States:
             changes[f"{identity}/{self._instance}"] = None
         due = []
         for symbol, track in self._producer.tracks.items():
-            status = track.status(now)
-            if everything or status != track.written or at - track.written_at >= EVERY:
-                changes[f"{self._producer.exchange}:{symbol}/{self._instance}"] = track.state(self._instance, now, at)
-                due.append((track, status))
+            state = track.state(self._instance, now, at)
+            told = (state.status, state.detail, state.pending)
+            if everything or told != track.written or at - track.written_at >= EVERY:
+                changes[f"{self._producer.exchange}:{symbol}/{self._instance}"] = state
+                due.append((track, told))
         forgotten = list(self._producer.forgotten)
         if changes:
             await self._put(changes)
-            for track, status in due:
-                track.written, track.written_at = status, at
+            for track, told in due:
+                track.written, track.written_at = told, at
             del self._producer.forgotten[: len(forgotten)]
         if self._before:
             await self._clear(at)

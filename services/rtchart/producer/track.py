@@ -49,8 +49,8 @@ class Track:
         self.refusal = ""
         """Why the venue does not stream it."""
         self.listing: Listing | None = None
-        self.written: tuple[StreamStatus, str] | None = None
-        """Status and detail of the last state written."""
+        self.written: tuple[StreamStatus, str, tuple[Range, ...]] | None = None
+        """Status, detail and pending gaps of the last state written: a change of these is written at once."""
         self.written_at = 0
         self._resume = Resume(desired.epoch, states)
 
