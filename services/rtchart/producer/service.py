@@ -22,7 +22,7 @@ from rtchart.process.logs import fields
 from rtchart.process.metrics import observe
 from rtchart.producer import metrics
 from rtchart.producer.ledger import Patience
-from rtchart.producer.outbox import Outbox, Publishes
+from rtchart.producer.outbox import LIMIT, Outbox, Publishes
 from rtchart.producer.track import Track
 
 log = logging.getLogger(__name__)
@@ -47,11 +47,15 @@ class Producer:
         *,
         states: Mapping[str, StreamState] | None = None,
         patience: Patience | None = None,
+        in_flight: int = LIMIT,
     ) -> None:
-        """``states`` are the records of ``rtchart.streams`` from before, by key: where to begin."""
+        """``states`` are the records of ``rtchart.streams`` from before, by key: where to begin.
+
+        ``in_flight`` bounds the records that are handed to Kafka's client and not acknowledged.
+        """
         self.exchange = exchange
         self.clock = clock
-        self.outbox = Outbox(publisher, self._lost)
+        self.outbox = Outbox(publisher, self._lost, limit=in_flight)
         self.tracks: dict[str, Track] = {}
         self.forgotten: list[Identity] = []
         """Symbols that are no longer asked for, whose state is to be removed."""

@@ -1,0 +1,168 @@
+"""Kafka away for long, on fakes of a few lines: memory stays bounded, and what was left out comes back by REST."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping
+
+import pytest
+
+from rtchart.core.gap import seconds_of
+from rtchart.core.interval import SECOND
+from rtchart.core.kline import Kline, Source
+from rtchart.core.messages import GapOpened, KlineMessage
+from rtchart.core.symbol import DesiredSymbol
+from rtchart.exchange.base import Batch, Listed, Page, Sink
+from rtchart.exchange.clock import VenueClock
+from rtchart.process.health import Health
+from rtchart.producer.repair import keep_repairing
+from rtchart.producer.service import Producer
+from tests.waiting import wait_until
+
+T = 1_700_000_000_000
+
+
+def kline(open_time: int, source: Source = "stream") -> Kline:
+    return Kline("sim", "A", open_time, "1", "2", "0.5", "1", "3", "4", 5, "1", "1", open_time + 1_010, source, epoch=1)
+
+
+class Kafka:
+    """Takes what it is given when it is told to: a window a call."""
+
+    def __init__(self) -> None:
+        self.windows: list[tuple[asyncio.Future[None], list[KlineMessage]]] = []
+        self.log: list[KlineMessage] = []
+        self.up = True
+
+    def publish(self, messages: Iterable[KlineMessage]) -> asyncio.Future[None]:
+        window: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.windows.append((window, list(messages)))
+        if self.up:
+            self.settle(True)
+        return window
+
+    def settle(self, well: bool) -> None:
+        windows, self.windows = self.windows, []
+        for window, messages in windows:
+            if well:
+                self.log += messages
+                window.set_result(None)
+            else:
+                window.set_exception(ConnectionError("no broker"))
+
+
+class Silent:
+    """A stream that says nothing by itself."""
+
+    def want(self, symbols: Mapping[str, int]) -> None:
+        pass
+
+    async def run(self, sink: Sink) -> None:
+        raise NotImplementedError
+
+
+class Rest:
+    """Has every second that is over."""
+
+    used = 0.0
+
+    def __init__(self, clock: VenueClock) -> None:
+        self.clock = clock
+
+    async def klines(
+        self, symbol: str, start: int, end: int, *, interval: str = "1s", source: Source = "repair"
+    ) -> AsyncGenerator[Page, None]:
+        end = min(end, self.clock.now() // SECOND * SECOND)
+        yield Page(start, end, self.clock.now(), [kline(time, "repair") for time in range(start, end, SECOND)])
+
+    async def listed(self, symbols: Iterable[str]) -> dict[str, Listed]:
+        raise NotImplementedError
+
+    async def listed_day(self, symbol: str) -> int | None:
+        raise NotImplementedError
+
+    async def time(self) -> int:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        pass
+
+
+class World:
+    """One symbol whose seconds come one by one, as fast as a test likes."""
+
+    def __init__(self) -> None:
+        self.local = 0.0
+        self.clock = VenueClock(local=lambda: self.local)
+        self.clock.set(T)
+        self.kafka = Kafka()
+        self.producer = Producer("sim", Silent(), self.clock, self.kafka, Health(), in_flight=100)
+        self.producer.desire({"sim:A": DesiredSymbol("sim", "A", 1)})
+        self.next = T
+
+    async def seconds(self, count: int) -> None:
+        for _ in range(count):
+            self.local += 1_000
+            await self.producer.sink(Batch(0, [kline(self.next)]))
+            self.producer.tick()
+            self.next += SECOND
+
+    @property
+    def published(self) -> set[int]:
+        return {message.open_time for message in self.kafka.log if isinstance(message, Kline)}
+
+
+@pytest.mark.parametrize("end", ["what was held got through", "what was held failed"])
+async def test_an_hour_without_kafka_loses_no_second(end: str) -> None:
+    world = World()
+    await world.seconds(10)
+    world.kafka.up = False
+    held = 0
+    for _ in range(3_600):
+        await world.seconds(1)
+        held = max(held, world.producer.outbox.in_flight)
+    assert held <= 110
+    assert len(world.published) == 10
+    ledger = world.producer.tracks["A"].ledger
+    assert ledger is not None
+
+    world.kafka.up = True
+    world.kafka.settle(end == "what was held got through")
+    await wait_until(lambda: world.producer.outbox.in_flight == 0)
+    repairing = asyncio.create_task(keep_repairing(world.producer, Rest(world.clock)))
+    try:
+        await world.seconds(5)
+        world.local += 2_000
+        await wait_until(lambda: not ledger.holes)
+    finally:
+        repairing.cancel()
+        await asyncio.wait([repairing])
+    assert seconds_of(world.published) == [(T, world.next)]
+    ledger.mark()
+    await world.producer.outbox.settled()
+    ledger.acknowledged()
+    assert ledger.watermark == world.next
+    announced = seconds_of(
+        time
+        for message in world.kafka.log
+        if isinstance(message, GapOpened)
+        for time in range(message.start, message.end, SECOND)
+    )
+    repaired = {message.open_time for message in world.kafka.log if isinstance(message, Kline) and message.source == "repair"}
+    assert all(any(start <= time < until for start, until in announced) for time in repaired)
+
+
+async def test_the_watermark_waits_for_what_is_on_its_way() -> None:
+    world = World()
+    world.kafka.up = False
+    await world.seconds(3)
+    ledger = world.producer.tracks["A"].ledger
+    assert ledger is not None
+    ledger.mark()
+    settled = asyncio.create_task(world.producer.outbox.settled())
+    await world.seconds(2)
+    assert not settled.done()
+    world.kafka.settle(True)
+    await settled
+    ledger.acknowledged()
+    assert ledger.watermark == T + 3 * SECOND
