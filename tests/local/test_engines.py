@@ -7,8 +7,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -22,12 +20,6 @@ from rtchart.core.errors import UserError
 from rtchart.local.kafka import Kafka
 from rtchart.local.postgres import Postgres
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="rtchart-engine-", ignore_cleanup_errors=True) as path:
-        yield Path(path)
 
 
 async def query(url: str, statement: str) -> object:

@@ -75,6 +75,14 @@ class Child:
         """The exit code, when it has ended."""
         return await self._process.wait()
 
+    async def finish(self) -> int:
+        """The exit code of a program that ends by itself. Whoever is cancelled while waiting for it ends it."""
+        try:
+            return await self.wait()
+        except BaseException:
+            await self.stop(within=1.0)
+            raise
+
     async def stop(self, number: signal.Signals = signal.SIGTERM, *, within: float) -> None:
         """Ask it to end with the signal; after ``within`` seconds kill it with all that it started."""
         with contextlib.suppress(ProcessLookupError):

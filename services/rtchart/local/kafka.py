@@ -98,7 +98,7 @@ class Kafka(Engine):
                 [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", self._properties],
                 output=output,
             )
-        if code := await tool.wait():
+        if code := await tool.finish():
             raise self._failed(f"cannot format its folder (exit code {code})")
         fresh.rename(self._data)
 

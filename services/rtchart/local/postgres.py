@@ -122,7 +122,7 @@ class Postgres(Engine):
         with self.log.open("ab") as output:
             createdb = await Child.start([_program("createdb"), *map(str, where), name], output=output)
         # It fails too when the database is there, because a run ended right here; connecting then says what is the matter.
-        await createdb.wait()
+        await createdb.finish()
         made.touch()
 
     async def _ready(self) -> bool:
@@ -164,7 +164,7 @@ class Postgres(Engine):
                 cwd=fresh,
                 user=owner,
             )
-        if code := await initdb.wait():
+        if code := await initdb.finish():
             raise self._failed(f"cannot make its data folder (initdb, exit code {code})")
         fresh.rename(self._data)
 
