@@ -29,6 +29,13 @@ def engine_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A data folder. Not below pytest's own, which is closed to others: run as root, PostgreSQL is one."""
+    with tempfile.TemporaryDirectory(prefix="rtchart-test-", ignore_cleanup_errors=True) as path:
+        yield Path(path)
+
+
 @pytest.fixture(scope="session")
 async def kafka(engine_folder: Path) -> AsyncIterator[str]:
     """``HOST:PORT`` of a broker that all tests share; keep to topics with your ``topic_prefix``."""
