@@ -30,8 +30,10 @@ async def browser(chromium: str, vendored: None) -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
-    """An empty tab of its own profile. The test fails when the page's console has complained, unless it was told to expect it
-    by emptying ``page.complaints``."""
+    """An empty tab of its own profile. Ask for it after the server, so that it is closed before that goes away.
+
+    The test fails when the page's console has complained, unless it expected that and emptied ``page.complaints``.
+    """
     context = await browser.new_context(viewport={"width": 1200, "height": 760})
     page = await context.new_page()
     page.set_default_timeout(15_000)
