@@ -23,6 +23,7 @@ from rtchart.exchange.clock import VenueClock
 from rtchart.exchange.venues import connect, venue
 from rtchart.process import options
 from rtchart.process.health import Health
+from rtchart.process.logs import fields
 from rtchart.process.run import run, until_stopped
 from rtchart.producer.ledger import Patience
 from rtchart.producer.listing import keep_asking
@@ -32,8 +33,8 @@ from rtchart.producer.states import States, keep_exporting
 
 log = logging.getLogger(__name__)
 
-LEAVE_WITHIN = 3.0
-"""Seconds that Kafka has at the end for what is under way; what it does not take then is refilled at the next start."""
+LEAVE_WITHIN = 2.0
+"""Seconds that Kafka has at the end, twice: for what is under way, and for its client to close."""
 
 
 @click.command("producer")
@@ -118,9 +119,12 @@ async def serve(
             keep_exporting(producer, rest),
             bury(),
         )
-        async with asyncio.timeout(LEAVE_WITHIN):
-            await states.acknowledge()
-            await states.write(everything=True)
+        try:
+            async with asyncio.timeout(LEAVE_WITHIN):
+                await states.acknowledge()
+                await states.write(everything=True)
+        except Exception as error:  # a Kafka that is away shall not turn the end into a failure
+            log.warning("Kafka did not take the last of it; the next start refills", extra=fields(error=repr(error)))
 
 
 @asynccontextmanager
@@ -129,8 +133,6 @@ async def _bounded() -> AsyncIterator[AsyncExitStack]:
     stack = AsyncExitStack()
     try:
         yield stack
-    except TimeoutError:
-        log.warning("Kafka took too long; the next start refills what it did not take")
     finally:
         try:
             async with asyncio.timeout(LEAVE_WITHIN):
