@@ -37,6 +37,8 @@ class History:
         self._pool: Pool | None = None
         self.why = "not connected yet"
         """Why it is away; empty while it answers."""
+        self.asked = asyncio.Event()
+        """Set when the first attempt to reach it has ended, in whichever way."""
 
     @property
     def away(self) -> bool:
@@ -70,6 +72,8 @@ class History:
                     if self.why != str(error):
                         log.warning("serving without history: %s", error)
                     self.why = str(error)
+                finally:
+                    self.asked.set()
             await asyncio.sleep(RETRY)
 
     async def close(self) -> None:

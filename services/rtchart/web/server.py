@@ -20,8 +20,12 @@ UNSENT = 128 * 1024
 UNTAKEN_MS = 20_000
 """A client that takes nothing for this long is cut off, the close frame behind its backlog included (tcp(7))."""
 
-PING_EVERY = 20.0
+KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+"""Seconds and probes until a peer that is gone without a word is known to be. Hypercorn's own pings outlive their socket."""
+
+BACKLOG = 1024
 GRACE = 3.0
+"""Seconds that requests under way have when the server shuts down."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -32,10 +36,13 @@ def listen(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Accepted sockets inherit these.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for name, value in (("TCP_USER_TIMEOUT", UNTAKEN_MS), ("TCP_NOTSENT_LOWAT", UNSENT)):
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in {"TCP_USER_TIMEOUT": UNTAKEN_MS, "TCP_NOTSENT_LOWAT": UNSENT, **KEEPALIVE}.items():
             if (option := getattr(socket, name, None)) is not None:
                 listening.setsockopt(socket.IPPROTO_TCP, option, value)
         listening.bind((host, port))
+        # Who connects while the service starts waits, and is served.
+        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         raise UserError(
@@ -53,7 +60,7 @@ async def run(app: Quart, listening: socket.socket, stop: asyncio.Event) -> None
     logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
     config.include_server_header = False
     config.websocket_max_message_size = MAX_MESSAGE
-    config.websocket_ping_interval = PING_EVERY
+    config.backlog = BACKLOG
     config.graceful_timeout = GRACE
     config.keep_alive_timeout = 75
     serving = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))

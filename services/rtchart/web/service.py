@@ -77,7 +77,6 @@ class Web:
         self.sources = Sources(
             self.catalog, self.market, self.hub, views, self.history, clock, lambda: self.klines.lag, lambda: health.reasons
         )
-        self._database_asked = asyncio.Event()
         self._wished = asyncio.Event()
 
     async def serve(self, stopping: asyncio.Event, listening: socket.socket) -> None:
@@ -115,7 +114,7 @@ class Web:
             self.klines.measure_lag(),
             self._sweep(),
             self._watch(),
-            self._refresh_windows(),
+            self._keep_windows(),
         ]
         return [asyncio.ensure_future(item) for item in work]
 
@@ -124,7 +123,7 @@ class Web:
     async def _follow_klines(self) -> None:
         try:
             async with asyncio.timeout(DATABASE_PATIENCE):
-                await self._database_asked.wait()
+                await self.history.asked.wait()
         except TimeoutError:
             log.warning("the database has not answered yet; starting without it")
         await self._wished.wait()
@@ -154,25 +153,26 @@ class Web:
     # ── the database ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _database_back(self) -> None:
-        try:
-            self.catalog.stored(await self.history.read(stored.symbols))
-        finally:
-            self._database_asked.set()
+        self.catalog.stored(await self.history.read(stored.symbols))
         self.hub.resync_partial()
 
-    async def _refresh_windows(self) -> None:
-        whole = False
+    async def refresh_windows(self, *, whole: bool) -> None:
+        """Read the tickers' last half hour, or all of their 24 hours. Raises `DatabaseAway`."""
+        await self.history.read(lambda connection: self._read_windows(connection, whole))
+
+    async def _keep_windows(self) -> None:
+        read = False
         while True:
             try:
-                await self.history.read(lambda connection, whole=whole: self._read_windows(connection, whole))  # type: ignore[misc]
-                whole = True
+                await self.refresh_windows(whole=not read)
+                read = True
                 await asyncio.sleep(WINDOW_REFRESH)
             except DatabaseAway:
                 await asyncio.sleep(1)
 
     async def _read_windows(self, connection: Connection, whole: bool) -> None:
         recent = self._clock() // QUARTER * QUARTER - QUARTER
-        if not whole:
+        if whole:
             for identity, buckets in (await stored.buckets(connection, QUARTER, recent - WINDOW - QUARTER, recent)).items():
                 if (entry := self.market.get(identity)) is not None:
                     entry.window.put_quarters(buckets)

@@ -88,7 +88,7 @@ class Views:
     ) -> _Stored:
         symbol = await self.symbol(connection, known)
         if symbol is None:
-            return _Stored()
+            return _Stored(loaded=Parts(child_of(interval)))
         if interval.length == SECOND:
             candles = [of_second(kline) for kline in await stored.klines(connection, symbol, page)]
             loaded = None

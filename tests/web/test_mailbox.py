@@ -1,0 +1,189 @@
+"""A slow client skips updates, not time, and never makes the server remember more than a mailbox holds."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from rtchart.core.interval import INTERVALS, MINUTE, MINUTES, SECOND
+from rtchart.web import hub as hubs
+from rtchart.web.catalog import Catalog
+from rtchart.web.channel import MAX_BOX, MAX_REPLIES, Client
+from rtchart.web.connection import Connection
+from rtchart.web.history import History
+from rtchart.web.hub import Hub
+from rtchart.web.market import Entry, Market
+from rtchart.web.views import Views
+from tests.web.klines import IDENTITY, kline
+
+START = 1_763_769_600_000
+
+
+class Stage:
+    """A hub without a network: a clock that is set, one symbol, and clients that are read by hand."""
+
+    def __init__(self) -> None:
+        self.now = START
+        self.catalog = Catalog()
+        self.market = Market(self.catalog)
+        self.hub = Hub(self.market, lambda: self.now)
+
+    @property
+    def entry(self) -> Entry:
+        return self.market.entry(IDENTITY)
+
+    def client(self, *intervals: str) -> Client:
+        client = Client("127.0.0.1")
+        self.hub.enter(client)
+        for name in intervals:
+            channel, joining = self.hub.join(client, self.entry, INTERVALS[name])
+            assert self.hub.welcome(client, channel, joining, "{}", None)
+        client.take()
+        return client
+
+    def second(self, time: int, close: str = "5") -> None:
+        self.market.take(self.entry.key, kline(time, close=close))
+        self.hub.tick(1)
+
+
+def test_clients_share_one_text() -> None:
+    stage = Stage()
+    one, two = stage.client("1m"), stage.client("1m")
+    stage.second(START)
+    (mine,), (yours,) = one.take(), two.take()
+    assert mine is yours
+
+
+def test_a_slow_client_gets_the_latest_of_each_candle() -> None:
+    stage = Stage()
+    slow = stage.client("1m")
+    for second in range(125):
+        stage.second(START + second * SECOND, close=str(second % 9))
+    candles = [json.loads(text)["candle"] for text in slow.take()]
+    assert [(candle["open_time"], candle["received"], candle["closed"]) for candle in candles] == [
+        (START, 60, True),
+        (START + MINUTE, 60, True),
+        (START + 2 * MINUTE, 5, False),
+    ]
+
+
+def test_a_mailbox_that_overflows_becomes_a_resync_of_each_subscription() -> None:
+    stage = Stage()
+    slow = stage.client("1s", "1m")
+    for second in range(MAX_BOX + 2):
+        stage.second(START + second * SECOND)
+    told = [json.loads(text) for text in slow.take()]
+    assert len(told) < MAX_BOX
+    assert {message["interval"] for message in told if message["op"] == "resync"} == {"1s", "1m"}
+
+
+def test_a_slow_client_of_the_tickers_gets_all_of_them_next() -> None:
+    stage = Stage()
+    slow = stage.client()
+    stage.hub.subscribe_tickers(slow, True)
+    stage.second(START)
+    assert not slow.tickers_late
+    stage.second(START + SECOND)
+    assert slow.tickers_late
+    assert len(slow.take()) == 1
+
+
+def test_answers_that_are_not_read_close_the_socket() -> None:
+    client = Client("127.0.0.1")
+    for _ in range(MAX_REPLIES + 1):
+        client.reply("{}")
+    assert client.closing is not None
+    assert client.closing[0] == 1008
+
+
+def test_what_comes_while_history_is_read_is_in_the_snapshot_alone() -> None:
+    stage = Stage()
+    client = stage.client()
+    channel, joining = stage.hub.join(client, stage.entry, MINUTES)
+    stage.second(START)
+    assert client.take() == []
+    assert stage.hub.welcome(client, channel, joining, "snapshot", None)
+    assert client.take() == ["snapshot"]
+    stage.second(START + SECOND)
+    assert len(client.take()) == 1
+
+
+def test_a_subscription_that_was_ended_or_asked_again_meanwhile_gets_no_snapshot() -> None:
+    stage = Stage()
+    client = stage.client()
+    channel, joining = stage.hub.join(client, stage.entry, MINUTES)
+    again, second = stage.hub.join(client, stage.entry, MINUTES)
+    assert again is channel
+    assert not stage.hub.welcome(client, channel, joining, "old", None)
+    stage.hub.unsubscribe(client, channel)
+    assert not stage.hub.welcome(client, channel, second, "late", None)
+    assert client.take() == []
+    assert stage.entry.channels == {}
+
+
+def test_a_candle_closes_by_the_clock_in_a_sweep() -> None:
+    stage = Stage()
+    client = stage.client("1m", "5m")
+    stage.second(START + 30 * SECOND)
+    client.take()
+    stage.now = START + MINUTE + 1_000
+    stage.hub.sweep()
+    assert client.take() == []
+    stage.now = START + MINUTE + 1_500
+    stage.hub.sweep()
+    closed = [json.loads(text) for text in client.take()]
+    assert [(message["interval"], message["candle"]["closed"]) for message in closed] == [("1m", True)]
+    stage.hub.sweep()
+    assert client.take() == []
+
+
+class NeverReads:
+    """The socket of a client that takes nothing."""
+
+    def __init__(self) -> None:
+        self.sending = asyncio.Event()
+        self.closed: tuple[int, str] | None = None
+
+    async def receive(self) -> str:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(self, data: str) -> None:
+        self.sending.set()
+        await asyncio.Event().wait()
+
+    async def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+
+async def test_a_stalled_client_is_closed_with_1008(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    client, socket = Client("127.0.0.1"), NeverReads()
+    views = Views(stage.market, stage.catalog, History("postgresql://nowhere"), lambda: stage.now)
+    serving = asyncio.create_task(Connection(socket, client, stage.hub, views, stage.catalog, stage.market).run())
+    client.reply("{}")
+    await socket.sending.wait()
+    stage.hub.sweep()
+    assert client.closing is None
+    monkeypatch.setattr(hubs, "STALLED", 0.0)
+    stage.hub.sweep()
+    await asyncio.wait_for(serving, 5)
+    assert socket.closed is not None
+    assert socket.closed[0] == 1008
+    assert stage.hub.clients == set()
+
+
+async def test_draining_does_not_wait_for_a_stalled_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "DRAIN", 0.01)
+    stage = Stage()
+    client, socket = Client("127.0.0.1"), NeverReads()
+    views = Views(stage.market, stage.catalog, History("postgresql://nowhere"), lambda: stage.now)
+    serving = asyncio.create_task(Connection(socket, client, stage.hub, views, stage.catalog, stage.market).run())
+    client.reply("{}")
+    await socket.sending.wait()
+    await asyncio.wait_for(stage.hub.drain(), 5)
+    await serving
+    assert socket.closed is not None
+    assert socket.closed[0] == 1001

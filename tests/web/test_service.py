@@ -1,0 +1,109 @@
+"""The service as a process: its start, its end, and what it says when something is in its way."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from rtchart.broker.cluster import Cluster
+from rtchart.broker.table import TableWriter
+from rtchart.broker.topics import SYMBOLS
+from rtchart.core.symbol import DesiredSymbol
+from rtchart.local.ports import free_ports
+from rtchart.web import service
+from tests.waiting import wait_until
+from tests.web.conftest import BTC
+from tests.web.running import running
+
+DEADLINE = 30.0
+
+
+@asynccontextmanager
+async def process(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "rtchart", "web", *arguments, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
+async def test_a_process_serves_and_ends_at_sigterm(kafka: str, topic_prefix: str, database: str) -> None:
+    port, admin = free_ports(2)
+    arguments = ["--kafka", kafka, "--topic-prefix", topic_prefix, "--database", database, "--port", str(port)]
+    async with process(*arguments, "--admin-port", str(admin)) as child, httpx.AsyncClient() as http:
+
+        async def ready() -> bool:
+            try:
+                return (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+            except httpx.TransportError:
+                return False
+
+        await wait_until(ready, within=DEADLINE)
+        metrics = (await http.get(f"http://127.0.0.1:{admin}/metrics")).text
+        assert "rtchart_build_info{" in metrics
+        assert "rtchart_web_sockets 0.0" in metrics
+        async with connect(f"ws://127.0.0.1:{port}/ws") as client:
+            await client.send('{"op":"ping"}')
+            await client.recv()
+            child.terminate()
+            try:
+                async with asyncio.timeout(DEADLINE):
+                    while True:
+                        await client.recv()
+            except ConnectionClosed:
+                pass
+            assert client.close_code == 1001
+        async with asyncio.timeout(DEADLINE):
+            assert await child.wait() == 0
+
+
+async def test_a_port_in_use_is_a_sentence(kafka: str, database: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        async with process("--kafka", kafka, "--database", database, "--port", str(port)) as child:
+            error = await _failure(child)
+    assert f"cannot serve on 127.0.0.1:{port}" in error
+    assert "--port" in error
+
+
+async def test_no_broker_is_a_sentence(database: str) -> None:
+    async with process("--kafka", f"127.0.0.1:{free_ports(1)[0]}", "--database", database, "--port", "0") as child:
+        assert "no Kafka broker answers" in await _failure(child)
+
+
+async def test_it_is_not_ready_while_symbols_are_silent(
+    kafka: str, topic_prefix: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(kafka, topic_prefix, database, symbols=[BTC]) as web:
+        await wait_until(lambda: web.web.klines.caught_up and not web.health.reasons)
+        monkeypatch.setattr(service, "SILENT", 0.0)
+        await wait_until(lambda: "klines" in web.health.reasons)
+        assert (await web.http.get("/readyz")).status_code == 503
+        async with web.cluster.producer() as producer:
+            suspended = DesiredSymbol(BTC.exchange, BTC.symbol, epoch=0, suspend=True)
+            table = TableWriter[DesiredSymbol](producer, Cluster(kafka, topic_prefix), SYMBOLS)
+            await table.put({str(BTC.identity): suspended})
+        await wait_until(lambda: not web.health.reasons)
+
+
+async def _failure(child: asyncio.subprocess.Process) -> str:
+    async with asyncio.timeout(DEADLINE):
+        _, error = await child.communicate()
+    assert child.returncode == 1
+    text = error.decode()
+    assert "Traceback" not in text
+    return text

@@ -1,0 +1,462 @@
+"""The live socket, from the broker to the client. Every message is held to docs/asyncapi.yaml on its way."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+from msgspec.structs import asdict, replace
+from websockets.exceptions import InvalidStatus
+
+from rtchart.core.candle import Candle, fold
+from rtchart.core.interval import INTERVALS, MINUTE, MINUTES, SECOND
+from rtchart.core.kline import Identity, Kline
+from rtchart.core.messages import Absent, GapOpened, Listing, StreamState
+from rtchart.core.symbol import DesiredSymbol
+from rtchart.process.clock import now_ms
+from rtchart.web.connection import BURST, MAX_SUBSCRIPTIONS
+from tests.waiting import wait_until
+from tests.web import table
+from tests.web.conftest import BTC
+from tests.web.klines import IDENTITY, kline
+from tests.web.running import Running, running
+
+ETH = Identity("sim", "ETHUSDT")
+
+
+def this_minute() -> int:
+    return now_ms() // MINUTE * MINUTE
+
+
+def seconds(minute: int, *numbers: int) -> list[Kline]:
+    return [kline(minute + number * SECOND, close=str(1 + number % 9)) for number in numbers or range(60)]
+
+
+def folded(klines: list[Kline], name: str = "1m", **changes: object) -> Candle:
+    candle = fold(INTERVALS[name], klines)
+    assert candle is not None
+    return replace(candle, **changes)
+
+
+async def test_a_second_moves_the_forming_candle(web: Running) -> None:
+    minute = this_minute()
+    async with web.socket() as socket:
+        snapshot = await socket.subscribe(id=7)
+        assert (snapshot["op"], snapshot["id"], snapshot["candles"], snapshot["partial"]) == ("snapshot", 7, [], False)
+        await web.publish([kline(minute, close="6")])
+        update = await socket.take(op="candle")
+        assert (update["candle"]["close"], update["candle"]["received"]) == ("6", 1)
+        assert update["stamps"]["event_ms"] == minute + 1010
+        assert update["stamps"]["consumed_us"] >= update["stamps"]["published_us"] > 0
+
+
+async def test_the_minute_closes_with_its_last_second_and_longer_candles_go_on(web: Running) -> None:
+    minute = this_minute() - MINUTE
+    klines = [*seconds(minute), *seconds(minute + MINUTE, 0, 1)]
+    async with web.socket() as socket:
+        await socket.subscribe(interval="1m")
+        await socket.subscribe(interval="1h")
+        await web.publish(klines[:59])
+        await socket.until(lambda m: m["op"] == "candle" and m["interval"] == "1m" and m["candle"]["received"] == 59)
+        await web.publish(klines[59:60])
+        closed = await socket.until(lambda m: m["op"] == "candle" and m["interval"] == "1m" and m["candle"]["received"] == 60)
+        assert closed["candle"] == asdict(folded(klines[:60], closed=True))
+        await web.publish(klines[60:])
+        forming = await socket.until(lambda m: m["op"] == "candle" and m["interval"] == "1h" and m["candle"]["received"] >= 60)
+        while forming["candle"]["received"] < 62 and INTERVALS["1h"].open_time(minute) == INTERVALS["1h"].open_time(
+            minute + MINUTE
+        ):
+            forming = await socket.take(op="candle", interval="1h")
+        part = [item for item in klines if INTERVALS["1h"].open_time(item.open_time) == forming["candle"]["open_time"]]
+        assert forming["candle"]["volume"] == folded(part, "1h").volume or forming["candle"]["received"] == 60
+
+
+async def test_a_minute_without_its_last_second_closes_by_the_clock(web: Running) -> None:
+    # The minute before this one: over already, so that the clock closes it at once.
+    minute = this_minute() - MINUTE
+    async with web.socket() as socket:
+        await socket.subscribe()
+        await web.publish(seconds(minute, 0, 1))
+        update = await socket.take(op="candle")
+        if not update["candle"]["closed"]:
+            update = await socket.until(lambda m: m["op"] == "candle" and m["candle"]["closed"])
+        assert (update["candle"]["received"], update["candle"]["expected"]) == (2, 60)
+
+
+async def test_late_doubled_and_corrected_seconds_need_no_special_case(web: Running) -> None:
+    minute = this_minute()
+    first, second, third = seconds(minute, 0, 1, 2)
+    corrected = replace(second, close="9", high="9", version=second.version + 1)
+    async with web.socket() as socket:
+        await socket.subscribe()
+        await web.publish([first, third, first])
+        await socket.until(lambda m: m["op"] == "candle" and m["candle"]["received"] == 2)
+        await web.publish([second])
+        late = await socket.until(lambda m: m["op"] == "candle" and m["candle"]["received"] == 3)
+        assert late["candle"]["close"] == third.close
+        await web.publish([replace(second, version=second.version - 1, high="99"), corrected])
+        update = await socket.until(lambda m: m["op"] == "candle" and m["candle"]["high"] == "9")
+        expected = folded([first, corrected, third])
+        assert update["candle"] == asdict(replace(expected, closed=update["candle"]["closed"]))
+
+
+async def test_seconds_are_an_interval_too(web: Running) -> None:
+    minute = this_minute()
+    await web.publish(seconds(minute, 0, 1))
+    await wait_until(lambda: web.web.market.price(IDENTITY) == "2")
+    async with web.socket() as socket:
+        snapshot = await socket.subscribe(interval="1s")
+        assert [candle["open_time"] for candle in snapshot["candles"]] == [minute, minute + SECOND]
+        await web.publish(seconds(minute, 2))
+        update = await socket.take(op="candle", interval="1s")
+        assert (update["candle"]["open_time"], update["candle"]["expected"]) == (minute + 2 * SECOND, 1)
+
+
+async def test_history_and_what_is_live_are_one_snapshot(web: Running, database: str) -> None:
+    minute = this_minute()
+    async with table.writer(database) as rows:
+        stored = [folded(seconds(minute - back * MINUTE), revision=1, closed=True) for back in (3, 2)]
+        for candle in stored:
+            await rows.candle("1m", candle)
+        pending = seconds(minute - MINUTE)
+        await rows.klines(pending)
+        await rows.checkpoint(minute - MINUTE)
+        await rows.gap(minute - 3 * MINUTE, minute - 3 * MINUTE + 5 * SECOND, "absent")
+    await web.publish(seconds(minute, 0))
+    await wait_until(lambda: web.web.market.price(IDENTITY) is not None)
+    async with web.socket() as socket:
+        snapshot = await socket.subscribe(limit=4)
+        expected = [*stored, folded(pending, closed=True), folded(seconds(minute, 0))]
+        assert snapshot["candles"][:3] == [asdict(candle) for candle in expected[:3]]
+        assert snapshot["candles"][3]["received"] == 1
+        assert [(gap["state"], gap["reason"]) for gap in snapshot["gaps"]] == [("absent", "step")]
+        hour = await socket.subscribe(interval="1h")
+        held = [c.received for c in expected if INTERVALS["1h"].open_time(c.open_time) == INTERVALS["1h"].open_time(minute)]
+        assert hour["candles"][-1]["received"] == sum(held)
+
+
+async def test_a_subscription_resumes_where_it_was(web: Running, database: str) -> None:
+    minute = this_minute()
+    async with table.writer(database) as rows:
+        for back in range(6, 0, -1):
+            await rows.candle("1m", folded(seconds(minute - back * MINUTE), revision=1))
+    async with web.socket() as socket:
+        resumed = await socket.subscribe(since=minute - 2 * MINUTE)
+        assert resumed["recovered"]
+        assert [candle["open_time"] for candle in resumed["candles"]] == [minute - 2 * MINUTE, minute - MINUTE]
+        fresh = await socket.subscribe(limit=3)
+        assert not fresh["recovered"]
+        assert len(fresh["candles"]) == 3
+
+
+async def test_a_resume_over_too_long_a_time_starts_afresh(web: Running, database: str) -> None:
+    minute = this_minute()
+    async with table.writer(database) as rows:
+        await rows.candles("1m", [folded(seconds(minute - back * MINUTE, 0), revision=1) for back in range(1100, 0, -1)])
+    async with web.socket() as socket:
+        snapshot = await socket.subscribe(since=minute - 1100 * MINUTE, limit=10)
+        assert not snapshot["recovered"]
+        assert snapshot["candles"][-1]["open_time"] == minute - MINUTE
+        assert len(snapshot["candles"]) == 10
+
+
+async def test_a_stored_candle_replaces_a_live_one_only_with_as_many_seconds(web: Running) -> None:
+    minute = this_minute() - MINUTE
+    whole = folded(seconds(minute), closed=True)
+    async with web.socket() as socket:
+        await socket.subscribe()
+        await web.publish(seconds(minute))
+        await socket.until(lambda m: m["op"] == "candle" and m["candle"]["received"] == 60)
+        await web.revise("1m", replace(whole, received=50, revision=1, close="77"))
+        await web.revise("1m", replace(whole, revision=2, close="8"))
+        revision = await socket.take(op="revision")
+        assert (revision["candle"]["revision"], revision["candle"]["close"]) == (2, "8")
+        await web.revise("1m", replace(whole, revision=2, close="78"))
+        await web.revise("1m", replace(whole, revision=3, close="9"))
+        assert (await socket.take(op="revision"))["candle"]["close"] == "9"
+
+
+async def test_a_repaired_minute_moves_the_forming_hour(web: Running) -> None:
+    hour = INTERVALS["1h"].open_time(now_ms())
+    async with web.socket() as socket:
+        await socket.subscribe(interval="1h")
+        await web.publish(seconds(hour + 5 * MINUTE, 0))
+        await socket.until(lambda m: m["op"] == "candle" and m["candle"]["received"] == 1)
+        await web.revise("1m", folded(seconds(hour + 2 * MINUTE), revision=1, closed=True))
+        await socket.until(lambda m: m["op"] == "candle" and m["candle"]["received"] == 61)
+
+
+async def test_gaps_open_and_end_on_the_screen(web: Running) -> None:
+    minute = this_minute()
+    start, end = minute + SECOND, minute + 3 * SECOND
+    async with web.socket() as socket:
+        await socket.subscribe()
+        await web.publish(
+            [kline(minute), kline(end), GapOpened(IDENTITY.exchange, IDENTITY.symbol, start, end, "step", now_ms())]
+        )
+        opened = await socket.take(op="gap")
+        assert (opened["gap"]["start"], opened["gap"]["end"], opened["gap"]["state"]) == (start, end, "open")
+        assert [gap["state"] for gap in (await socket.subscribe())["gaps"]] == ["open"]
+        await web.publish([replace(item, source="repair") for item in seconds(minute, 1, 2)])
+        repaired = await socket.take(op="gap")
+        assert (repaired["gap"]["start"], repaired["gap"]["state"]) == (start, "repaired")
+        await web.publish(
+            [
+                GapOpened(IDENTITY.exchange, IDENTITY.symbol, end + SECOND, end + 2 * SECOND, "silence", now_ms()),
+                Absent(IDENTITY.exchange, IDENTITY.symbol, end + SECOND, end + 2 * SECOND, now_ms()),
+            ]
+        )
+        absent = await socket.until(lambda m: m["op"] == "gap" and m["gap"]["state"] == "absent")
+        assert absent["gap"]["reason"] == "silence"
+
+
+async def test_tickers_come_as_a_whole_and_then_what_changed(web: Running, database: str) -> None:
+    minute = this_minute()
+    async with table.writer(database) as rows:
+        yesterday = folded(seconds(minute - 23 * 60 * MINUTE), open="3", low="0.5", high="50", volume="7", revision=1)
+        await rows.candle("1m", yesterday)
+    await web.want(DesiredSymbol(ETH.exchange, ETH.symbol, epoch=0))
+    await web.publish([kline(minute), kline(minute, identity=ETH)])
+    await wait_until(lambda: web.web.market.price(IDENTITY) and web.web.market.price(ETH))
+    await web.web.refresh_windows(whole=True)
+    async with web.socket() as socket:
+        await socket.ask(op="subscribe", channel="tickers", id="t")
+        whole = await socket.take(op="tickers")
+        assert whole["id"] == "t"
+        tickers = {ticker["symbol"]: ticker for ticker in whole["tickers"]}
+        assert tickers["BTCUSDT"] | {"time": 0} == {
+            "exchange": "sim",
+            "symbol": "BTCUSDT",
+            "price": "5",
+            "open": "3",
+            "high": "50",
+            "low": "0.5",
+            "volume": "7.10",
+            "time": 0,
+        }
+        assert tickers["ETHUSDT"]["open"] == "5"
+        await web.publish([kline(minute + SECOND, close="6", identity=ETH)])
+        changed = await socket.take(op="tickers")
+        assert [(ticker["symbol"], ticker["price"]) for ticker in changed["tickers"]] == [("ETHUSDT", "6")]
+        assert "id" not in changed
+        await socket.ask(op="unsubscribe", channel="tickers", id=2)
+        assert (await socket.take(op="unsubscribed"))["id"] == 2
+
+
+async def test_symbols_come_and_go_while_it_runs(web: Running) -> None:
+    async with web.socket() as socket:
+        await socket.ask(op="subscribe", channel="tickers")
+        await web.want(DesiredSymbol(ETH.exchange, ETH.symbol, epoch=3))
+        await socket.until(lambda m: m["op"] == "symbols" and len(m["symbols"]) == 2)
+        state = StreamState(exchange="sim", symbol="ETHUSDT", instance="p1", at=now_ms(), status="streaming")
+        await web.tell(state)
+        told = await socket.until(lambda m: m["op"] == "symbols" and m["symbols"][1]["status"] == "streaming")
+        assert [symbol["symbol"] for symbol in told["symbols"]] == ["BTCUSDT", "ETHUSDT"]
+        snapshot = await socket.subscribe("ETHUSDT")
+        assert snapshot["op"] == "snapshot"
+        await web.want(gone=[ETH])
+        left = await socket.until(lambda m: m["op"] == "symbols" and len(m["symbols"]) == 1)
+        assert left["symbols"][0]["symbol"] == "BTCUSDT"
+        assert (await socket.subscribe("ETHUSDT"))["code"] == "unknown_symbol"
+        # What still comes of the life that ended does not bring it back.
+        await web.publish([replace(kline(this_minute(), identity=ETH), epoch=3), kline(this_minute())])
+        await wait_until(lambda: web.web.market.price(IDENTITY))
+        assert web.web.market.price(ETH) is None
+
+
+async def test_what_the_exchange_lists_makes_3d_candles(web: Running) -> None:
+    async with web.socket() as socket:
+        refused = await socket.subscribe(interval="3d", id=1)
+        assert (refused["op"], refused["code"], refused["id"]) == ("error", "not_listed", 1)
+        day = 86_400_000
+        listed_day = now_ms() // day * day - 4 * day
+        await web.publish([Listing("sim", "BTCUSDT", listed_day, "0.01", now_ms())])
+        await wait_until(lambda: web.web.catalog.find("BTCUSDT", None).tick_size)
+        await web.publish([kline(this_minute())])
+        await socket.subscribe(interval="3d")
+        await web.publish([kline(this_minute() + SECOND)])
+        update = await socket.take(op="candle", interval="3d")
+        assert update["candle"]["open_time"] == listed_day + 3 * day
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("nonsense", "bad_message"),
+        ('{"op":"dance","id":4}', "bad_message"),
+        ('{"op":"subscribe"}', "bad_message"),
+        ('{"op":"subscribe","symbol":"BTCUSDT","colour":"red"}', "bad_message"),
+        ('{"op":"subscribe","symbol":"BTCUSDT","limit":0}', "bad_message"),
+        ('{"op":"subscribe","symbol":"BTCUSDT","limit":"many"}', "bad_message"),
+        ('{"op":"subscribe","symbol":"DOGEUSDT"}', "unknown_symbol"),
+        ('{"op":"subscribe","symbol":"BTCUSDT","exchange":"binance"}', "unknown_symbol"),
+        ('{"op":"subscribe","symbol":"BTCUSDT","interval":"7m"}', "unknown_interval"),
+        ('{"op":"subscribe","symbol":"BTCUSDT","interval":"12h"}', "interval_not_kept"),
+        ('{"op":"unsubscribe","symbol":"BTCUSDT"}', "not_subscribed"),
+        ('{"op":"unsubscribe","channel":"tickers"}', "not_subscribed"),
+        ('{"op":"unsubscribe"}', "bad_message"),
+        ('{"op":"report","latency":[]}', "bad_message"),
+        ('{"op":"report","latency":[{"stage":"lunch","ms":1}]}', "bad_message"),
+    ],
+)
+async def test_a_bad_message_is_answered_and_the_connection_stays(web_shared: Running, text: str, code: str) -> None:
+    async with web_shared.socket() as socket:
+        await socket.say(text)
+        error = await socket.take(op="error")
+        assert error["code"] == code
+        assert error["message"]
+        assert error.get("id") == (4 if '"id":4' in text else None)
+        await socket.ask(op="ping", id=5, at_us=6)
+        pong = await socket.take(op="pong")
+        assert (pong["id"], pong["at_us"]) == (5, 6)
+        assert pong["server_us"] > 0
+
+
+async def test_a_symbol_at_two_exchanges_must_be_told_apart(web: Running) -> None:
+    await web.want(DesiredSymbol("binance", "BTCUSDT", epoch=0))
+    await wait_until(lambda: len(web.web.catalog.desired()) == 2)
+    async with web.socket() as socket:
+        assert (await socket.subscribe())["code"] == "ambiguous_exchange"
+        assert (await socket.subscribe(exchange="binance"))["exchange"] == "binance"
+    answer = await web.get("/candles", symbol="BTCUSDT")
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "exchange")
+
+
+async def test_too_long_a_message_closes_the_socket(web_shared: Running) -> None:
+    async with web_shared.socket() as socket:
+        await socket.say('{"op":"ping","id":"' + "x" * 5000 + '"}')
+        assert (await socket.closed())[0] == 1009
+    async with web_shared.socket() as socket:
+        await socket.say('{"op":"ping","id":"' + "é" * 3000 + '"}')  # 3,000 characters, 6,000 bytes
+        assert (await socket.closed())[0] == 1009
+
+
+async def test_too_many_messages_close_the_socket(web_shared: Running) -> None:
+    async with web_shared.socket() as socket:
+        for _ in range(BURST + 20):
+            await socket.say('{"op":"report"}')
+        assert (await socket.closed())[0] == 1008
+
+
+async def test_too_many_subscriptions_are_refused(web: Running) -> None:
+    await web.want(*(DesiredSymbol("sim", f"COIN{number}", epoch=0) for number in range(MAX_SUBSCRIPTIONS)))
+    await wait_until(lambda: len(web.web.catalog.desired()) == MAX_SUBSCRIPTIONS + 1)
+    async with web.socket() as socket:
+        for number in range(MAX_SUBSCRIPTIONS):
+            assert (await socket.subscribe(f"COIN{number}"))["op"] == "snapshot"
+        assert (await socket.subscribe())["code"] == "too_many_subscriptions"
+        assert (await socket.subscribe("COIN0"))["op"] == "snapshot"  # again is not one more
+        await socket.ask(op="unsubscribe", symbol="COIN1")
+        await socket.take(op="unsubscribed")
+        assert (await socket.subscribe())["op"] == "snapshot"
+
+
+async def test_after_unsubscribing_nothing_comes(web: Running) -> None:
+    minute = this_minute()
+    async with web.socket() as socket, web.socket() as other:
+        await socket.subscribe()
+        await other.subscribe()
+        await socket.ask(op="unsubscribe", symbol="BTCUSDT", id=3)
+        assert (await socket.take(op="unsubscribed"))["id"] == 3
+        await web.publish([kline(minute)])
+        await other.take(op="candle")
+        await socket.ask(op="ping", id=1)
+        assert (await socket.until(lambda _: True))["op"] == "pong"
+    await wait_until(lambda: not web.web.market.entry(IDENTITY).channels)
+
+
+async def test_reports_are_clamped_and_rate_limited(web_shared: Running) -> None:
+    async with web_shared.socket() as socket:
+        before = _painted()
+        await socket.ask(
+            op="report", latency=[{"stage": "sent_to_painted", "ms": 7.5}, {"stage": "sent_to_painted", "ms": 1e12}]
+        )
+        await socket.ask(op="report", id=9, latency=[{"stage": "sent_to_painted", "ms": 1}])
+        error = await socket.take(op="error")
+        assert (error["code"], error["id"]) == ("rate_limited", 9)
+        count, total = _painted()
+        assert (count - before[0], round(total - before[1], 4)) == (2, 10.0075)
+
+
+async def test_strange_origins_are_refused(web_shared: Running) -> None:
+    with pytest.raises(InvalidStatus) as refusal:
+        async with web_shared.socket(origin="https://evil.example"):
+            pass
+    assert refusal.value.response.status_code == 403
+    async with web_shared.socket(origin=web_shared.url) as socket:  # its own page
+        assert (await socket.subscribe())["op"] == "snapshot"
+    async with web_shared.socket(origin="https://charts.example") as socket:  # on the list
+        assert (await socket.subscribe())["op"] == "snapshot"
+
+
+async def test_more_sockets_than_allowed_are_refused(kafka: str, topic_prefix: str, database: str) -> None:
+    async with running(kafka, topic_prefix, database, symbols=[BTC], max_connections=1) as web, web.socket() as socket:
+        await socket.ask(op="ping")
+        await socket.take(op="pong")
+        with pytest.raises(InvalidStatus) as refusal:
+            async with web.socket():
+                pass
+        assert refusal.value.response.status_code == 503
+        assert b"problem" in refusal.value.response.headers["content-type"].encode()
+
+
+async def test_shutting_down_closes_every_socket_with_1001(kafka: str, topic_prefix: str, database: str) -> None:
+    async with running(kafka, topic_prefix, database, symbols=[BTC]) as web, web.socket() as one, web.socket() as two:
+        await one.ask(op="ping")
+        await one.take(op="pong")
+        await two.ask(op="ping")
+        await two.take(op="pong")
+        web.stopping.set()
+        assert [(await socket.closed())[0] for socket in (one, two)] == [1001, 1001]
+        assert "draining" in web.health.reasons
+
+
+async def test_without_its_database_it_serves_what_is_live_and_says_so(
+    kafka: str, topic_prefix: str, empty_database: str
+) -> None:
+    """The schema is missing at first, as when the database comes late; the snapshot is partial, and a resync follows."""
+    from rtchart.store.migrate import migrate
+
+    minute = this_minute()
+    async with running(kafka, topic_prefix, empty_database, symbols=[BTC]) as web:
+        await wait_until(lambda: web.web.klines.caught_up and web.web.catalog.active())
+        await web.publish(seconds(minute, 0, 1))
+        await wait_until(lambda: web.web.market.price(IDENTITY))
+        async with web.socket() as socket:
+            snapshot = await socket.subscribe()
+            assert snapshot["partial"]
+            assert [candle["received"] for candle in snapshot["candles"]] == [2]
+            page = (await web.get("/candles", symbol="BTCUSDT")).json()
+            assert page["partial"]
+            assert len(page["candles"]) == 1
+            answer = await web.get("/klines", symbol="BTCUSDT")
+            assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+            assert "rtchart migrate" in (await web.get("/status")).json()["database"]
+            connection = await asyncpg.connect(empty_database)
+            await migrate(connection)
+            await connection.close()
+            assert (await socket.take(op="resync"))["symbol"] == "BTCUSDT"
+            assert not (await socket.subscribe())["partial"]
+
+
+async def test_it_starts_where_the_database_ends(kafka: str, topic_prefix: str, database: str) -> None:
+    """Minutes that are on Kafka and not in the database yet are folded from Kafka, however long ago they came."""
+    minute = this_minute() - 30 * MINUTE
+    async with running(kafka, topic_prefix, database, symbols=[BTC]) as web:
+        await wait_until(lambda: web.web.klines.caught_up)
+        await web.publish(seconds(minute))
+        cluster_id = await web.cluster.cluster_id()
+        async with table.writer(database) as rows:
+            await rows.offsets(cluster_id, topic_prefix, dict.fromkeys(range(12), 0))
+    async with running(kafka, topic_prefix, database, symbols=[BTC]) as web, web.socket() as socket:
+        await wait_until(lambda: web.web.market.price(IDENTITY))
+        snapshot = await socket.subscribe()
+        assert [candle["received"] for candle in snapshot["candles"]] == [60]
+        assert snapshot["candles"][0]["open_time"] == MINUTES.open_time(minute)
+
+
+def _painted() -> tuple[float, float]:
+    from prometheus_client import REGISTRY
+
+    labels = {"stage": "sent_to_painted"}
+    count = REGISTRY.get_sample_value("rtchart_stage_latency_seconds_count", labels) or 0.0
+    return count, REGISTRY.get_sample_value("rtchart_stage_latency_seconds_sum", labels) or 0.0
