@@ -143,6 +143,23 @@ async def test_an_outage_takes_its_room_and_what_is_not_whole_is_marked(stage: S
     await wait_until(lambda: _has(page, WARN_LIGHT))
 
 
+async def test_the_card_tells_of_the_candle_under_the_crosshair(stage: Stage, page: Page) -> None:
+    now = now_ms() // MINUTE * MINUTE
+    for minutes in range(15, 60):
+        at = now - minutes * MINUTE
+        stage.edit[at] = {**market.candle("BTCUSDT", "1m", at, now), "received": 31, "trades": 7_654}
+    await opened(page, stage)
+    box = await page.locator("#chart").bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 200)
+    seconds = page.locator("#card-values .seconds dd")
+    await expect(seconds).to_have_text("31/60")
+    await expect(seconds).to_have_attribute("title", "29 seconds are missing in this candle")
+    await expect(page.locator("#card-values .trades dd")).to_have_text("7.65K")
+    await page.mouse.move(10, 10)
+    await expect(page.locator("#card-values .trades dd")).not_to_have_text("7.65K")
+
+
 async def test_a_repaired_candle_updates_in_place(stage: Stage, page: Page) -> None:
     now = now_ms() // MINUTE * MINUTE
     at = now - 10 * MINUTE
