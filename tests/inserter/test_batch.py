@@ -46,12 +46,15 @@ def test_seconds_below_the_raw_floor_are_dropped():
     assert (list(found.seconds), found.dropped_old) == ([(1, floor)], 1)
 
 
-@pytest.mark.parametrize(
-    ("epoch", "deleted", "kept"), [(5, False, 2), (5, True, 1), (6, False, 1), (7, False, 0), (4, True, 2)]
-)
-def test_klines_of_a_dead_epoch_are_dropped(epoch: int, deleted: bool, kept: int):
-    found = planned(batch_of(kline(0, epoch=5), kline(1, epoch=6)), epoch=epoch, deleted=deleted)
-    assert (len(found.seconds), found.dropped_epoch) == (kept, 2 - kept)
+@pytest.mark.parametrize(("deleted", "kept", "dropped"), [(False, 1, 1), (True, 0, 2)])
+def test_klines_of_a_dead_epoch_are_dropped(deleted: bool, kept: int, dropped: int):
+    found = planned(batch_of(kline(0, epoch=5), kline(1, epoch=6)), epoch=6, deleted=deleted)
+    assert (len(found.seconds), found.dropped_epoch, found.unknown) == (kept, dropped, {})
+
+
+def test_symbols_without_a_row_or_of_a_new_epoch_are_asked_for():
+    batch = batch_of(kline(0, epoch=5), kline(1, epoch=6), kline(0, symbol="ETHUSDT"), kline(0, symbol="NO NAME"))
+    assert planned(batch, epoch=4).unknown == {("sim", "BTCUSDT"): 6, ("sim", "ETHUSDT"): 0}
 
 
 @pytest.mark.parametrize(

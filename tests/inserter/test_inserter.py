@@ -89,7 +89,7 @@ async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
 async def inserter(cluster: Cluster, database: str, limits: Limits = QUICK) -> AsyncIterator[Health]:
     """The service in this process."""
     health, stopping = Health(), asyncio.Event()
-    task = asyncio.create_task(serve(cluster, database, limits, health, stopping))
+    task = asyncio.create_task(serve(cluster, database, limits, None, health, stopping))
     try:
         await wait_until(lambda: task.done() or not health.reasons)
         yield health
@@ -190,9 +190,14 @@ async def test_killed_at_random_moments_it_loses_and_doubles_nothing(
     sent = klines(range(400), start=start)
     await publisher.publish(sent)
     environment = {**os.environ, "RTCHART_TOPIC_PREFIX": cluster.prefix, "RTCHART_KAFKA": cluster.bootstrap}
-    environment |= {"RTCHART_DATABASE": database, "RTCHART_BATCH_ROWS": "60", "RTCHART_BATCH_MS": "20"}
+    environment |= {
+        "RTCHART_DATABASE": database,
+        "RTCHART_BATCH_ROWS": "60",
+        "RTCHART_BATCH_MS": "20",
+        "RTCHART_INSTANCE": "one",
+    }
     with (tmp_path / "log").open("wb") as log:
-        for _ in range(3):
+        for _ in range(6):
             before = await count(connection)
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "rtchart", "inserter", env=environment, stdout=log, stderr=log
@@ -204,6 +209,7 @@ async def test_killed_at_random_moments_it_loses_and_doubles_nothing(
                 process.send_signal(signal.SIGKILL)
                 await process.wait()
         assert before < await count(connection)
+    # One without a name: it waits until the killed one's session is over.
     async with inserter(cluster, database, Limits()):
         await wait_until(lambda: _is(count(connection), len(sent)), 30)
     assert await rows(connection) == expected(sent)
@@ -314,7 +320,7 @@ async def test_symbols_are_followed(
 
 async def test_it_waits_for_the_schema_and_says_so(cluster: Cluster, empty_database: str):
     health, stopping = Health(), asyncio.Event()
-    task = asyncio.create_task(serve(cluster, empty_database, QUICK, health, stopping))
+    task = asyncio.create_task(serve(cluster, empty_database, QUICK, None, health, stopping))
     await wait_until(lambda: "rtchart migrate" in health.reasons.get("database", ""))
     stopping.set()
     await task

@@ -199,12 +199,16 @@ def _availability() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def join(cluster: Cluster, topic: Topic, group: str, *, on_revoked: Revoked) -> AsyncIterator[Group]:
+async def join(
+    cluster: Cluster, topic: Topic, group: str, *, on_revoked: Revoked, instance: str | None = None
+) -> AsyncIterator[Group]:
     """Join the group (its name gets the cluster's prefix) to read the topic; left at the end.
 
-    ``on_revoked`` is awaited before the group is divided anew, for a few seconds at most. Raises `UserError` (no broker).
+    ``on_revoked`` is awaited before the group is divided anew, for a few seconds at most. A named ``instance`` (Kafka calls it
+    a static member) that comes back within the session's time gets its partitions back at once, even after it was killed, and
+    for as long nobody else gets them. Raises `UserError` (no broker).
     """
-    async with cluster.consumer(group_id=cluster.prefix + group, **_SETTINGS) as consumer:
+    async with cluster.consumer(group_id=cluster.prefix + group, group_instance_id=instance, **_SETTINGS) as consumer:
         member = Group(consumer, cluster.name(topic), topic.partitions, on_revoked)
         consumer.subscribe([cluster.name(topic)], listener=member)
         yield member

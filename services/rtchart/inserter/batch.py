@@ -47,6 +47,8 @@ class Batch:
         """Partitions whose records before this batch were cut off the log before they could be read."""
         self.size = 0
         """Bytes of the records' values."""
+        self.plan: Plan | None = None
+        """What it asks for, if that was worked out ahead."""
 
     def __len__(self) -> int:
         return len(self.records)
@@ -94,16 +96,6 @@ class Batch:
         batch.messages = list(repeat(Refusal(reason, detail), len(self.records)))
         return batch
 
-    def epochs(self) -> dict[tuple[str, str], int]:
-        """The newest epoch of each (exchange, symbol) in it."""
-        newest: dict[tuple[str, str], int] = {}
-        for message in self.messages:
-            if not isinstance(message, Refusal):
-                key = (message.exchange, message.symbol)
-                if newest.get(key, -1) < message.epoch:
-                    newest[key] = message.epoch
-        return newest
-
 
 def read(value: bytes) -> KlineMessage | Refusal:
     """A record's message, checked as far as it can be without knowing the symbol and the time."""
@@ -137,6 +129,9 @@ class Plan:
     absent: dict[int, list[Absent]] = field(default_factory=dict)
     listings: dict[int, Listing] = field(default_factory=dict)
     letters: list[DeadLetter] = field(default_factory=list)
+    unknown: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(exchange, symbol) without a row, or with one of an older epoch, and the newest epoch in the batch: the plan is good for
+    nothing before these have their rows."""
     dropped_old: int = 0
     """Klines below the raw floor: their seconds are not kept any more, their candles are not folded again."""
     dropped_epoch: int = 0
@@ -146,7 +141,7 @@ class Plan:
 def plan(batch: Batch, symbols: Mapping[tuple[str, str], SymbolRow], topic: str, now: int) -> Plan:
     """Sort a batch's messages: of each second the newest version, without what is too old or of a dead epoch.
 
-    ``symbols`` holds every symbol of the batch that `name_is_sound`.
+    ``symbols`` are the rows by (exchange, symbol).
     """
     out = Plan()
     seconds = out.seconds
@@ -155,12 +150,17 @@ def plan(batch: Batch, symbols: Mapping[tuple[str, str], SymbolRow], topic: str,
         if isinstance(message, Refusal):
             out.letters.append(_letter(batch.records[number], message, topic, now))
             continue
-        row = symbols.get((message.exchange, message.symbol))
-        if row is None:
+        name = (message.exchange, message.symbol)
+        row = symbols.get(name)
+        if row is None and name_is_sound(*name):
+            out.unknown[name] = max(message.epoch, out.unknown.get(name, 0))
+        elif row is None:
             refusal = Refusal("invalid_kline", f"{message.exchange!r}, {message.symbol!r} cannot be an exchange and a symbol")
             out.letters.append(_letter(batch.records[number], refusal, topic, now))
         elif message.epoch < row.epoch or (row.deleted and message.epoch == row.epoch):
             out.dropped_epoch += isinstance(message, Kline)
+        elif message.epoch > row.epoch:
+            out.unknown[name] = max(message.epoch, out.unknown.get(name, 0))
         elif isinstance(message, Kline):
             floor = floors.get(row.symbol_id)
             if floor is None:

@@ -73,6 +73,8 @@ class Inserter:
             while True:
                 self._begin_work(group)
                 if self._is_full() and self._work is not None:
+                    if self._batch.plan is None:
+                        self._writer.prepare(self._batch)
                     await asyncio.wait({self._work}, timeout=PATIENCE)
                     if not self._work.done():
                         metrics.PAUSED.set(1)

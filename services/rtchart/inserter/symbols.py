@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from rtchart.broker.table import Changes, Table
 from rtchart.core.kline import Identity
 from rtchart.core.symbol import DesiredSymbol
-from rtchart.inserter.batch import name_is_sound
 from rtchart.inserter.session import Session
 from rtchart.process.clock import now_ms
 from rtchart.process.logs import fields
@@ -34,17 +33,11 @@ class Symbols:
         self._take(await store.load(connection))
 
     async def ensure(self, connection: Connection, epochs: Mapping[tuple[str, str], int]) -> None:
-        """Have a row of each sound (exchange, symbol), whose epoch is not older than the one given.
+        """Have a row of each (exchange, symbol), whose epoch is not older than the one given.
 
         Klines may overtake the Symbol that asks for them, because it travels on another topic.
         """
-        new = {}
-        for key, epoch in epochs.items():
-            row = self.rows.get(key)
-            if (row is None and name_is_sound(*key)) or (row is not None and row.epoch < epoch):
-                new[Identity(*key)] = epoch
-        if new:
-            self._take(await store.ensure(connection, new))
+        self._take(await store.ensure(connection, {Identity(*name): epoch for name, epoch in epochs.items()}))
 
     async def follow(self, table: Table[DesiredSymbol], session: Session, followed: Callable[[], None]) -> None:
         """Write each change of the topic to the table; never ends. ``followed`` is called once the first whole is in."""

@@ -85,10 +85,18 @@ class Writer:
             if work.letters:
                 await self._publish(work.letters)
 
+    def prepare(self, batch: Batch) -> None:
+        """Do ahead what needs no database: while the batch before this one is being stored, say."""
+        work = plan(batch, self._book.rows, self._source.topic, self._clock())
+        batch.plan = None if work.unknown else work
+
     async def _commit(self, connection: Connection, batch: Batch) -> tuple[Plan, Stored]:
         now = self._clock()
-        await self._book.ensure(connection, batch.epochs())
-        work = plan(batch, self._book.rows, self._source.topic, now)
+        # A plan made ahead serves once: what is tried again may be tried much later.
+        work, batch.plan = batch.plan or plan(batch, self._book.rows, self._source.topic, now), None
+        if work.unknown:
+            await self._book.ensure(connection, work.unknown)
+            work = plan(batch, self._book.rows, self._source.topic, now)
         await self._ensure_partitions(connection, work)
         try:
             async with connection.transaction():

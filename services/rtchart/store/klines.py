@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import asyncpg
@@ -28,6 +30,9 @@ _COLUMNS = (
     "source",
 )
 _CONTENT = _COLUMNS[3:-1]
+
+_CHUNK = 1_000
+"""Rows that are sent to the server at once."""
 
 Second = tuple[int, int]
 """(symbol_id, open_time): the key of a row."""
@@ -85,15 +90,14 @@ async def insert(connection: Connection, seconds: Seconds, *, all_new: bool = Tr
     ``all_new``: whether to try the short way first, which fails as a whole when a second is there already. Their partitions
     must exist (`ensure_partitions`).
     """
-    text = copy_text(seconds)
     if all_new:
         try:
             async with connection.transaction():  # a savepoint
-                await _copy(connection, "kline_1s", text)
+                await _copy(connection, "kline_1s", seconds)
             return Stored(list(seconds), [], 0)
         except asyncpg.UniqueViolationError:
             pass
-    await _copy(connection, "kline_staging", text)
+    await _copy(connection, "kline_staging", seconds)
     inserted: list[Second] = []
     changed: list[Second] = []
     for symbol_id, open_time, same in await connection.fetch(_UPSERT):
@@ -104,20 +108,27 @@ async def insert(connection: Connection, seconds: Seconds, *, all_new: bool = Tr
     return Stored(inserted, changed, len(seconds) - len(inserted) - len(changed))
 
 
-def copy_text(seconds: Seconds) -> bytes:
+def copy_text(seconds: Iterable[tuple[Second, Kline]]) -> bytes:
     """Seconds in the text format of COPY. Nothing in a checked kline needs escaping."""
     return "".join(
         [
             f"{symbol_id}\t{k.open_time}\t{k.version}\t{k.open}\t{k.high}\t{k.low}\t{k.close}\t{k.volume}\t{k.quote_volume}\t"
             f"{k.taker_buy_volume}\t{k.taker_buy_quote_volume}\t{k.trades}\t{k.source[0]}\n"
-            for (symbol_id, _), k in seconds.items()
+            for (symbol_id, _), k in seconds
         ]
     ).encode()
 
 
-async def _copy(connection: Connection, table: str, text: bytes) -> None:
-    # asyncpg takes bytes for a path, and a view of them for the data ("an object supporting the buffer protocol").
-    await connection.copy_to_table(table, source=memoryview(text), columns=_COLUMNS, format="text")  # type: ignore[arg-type]
+async def _copy(connection: Connection, table: str, seconds: Seconds) -> None:
+    await connection.copy_to_table(table, source=_chunks(seconds), columns=_COLUMNS, format="text")
+
+
+async def _chunks(seconds: Seconds) -> AsyncIterator[bytes]:
+    """The text piece by piece: the server stores one while the next is made."""
+    items = iter(seconds.items())
+    while chunk := copy_text(islice(items, _CHUNK)):
+        yield chunk
+        await asyncio.sleep(0)  # lets the loop send it
 
 
 async def ensure_partitions(connection: Connection, hours: Collection[int], *, ahead: int = 0) -> None:
@@ -129,15 +140,17 @@ async def ensure_partitions(connection: Connection, hours: Collection[int], *, a
 
 async def append_checkpoints(connection: Connection, touched: Sequence[Second], *, at: int) -> None:
     """Tell the aggregator which minutes got seconds: a row a minute."""
-    minutes: dict[int, tuple[set[int], int, int]] = {}
+    minutes: dict[int, tuple[set[int], set[int]]] = {}
+    current = -1
     for symbol_id, open_time in touched:
-        minute = open_time - open_time % MINUTE
-        ids, first, last = minutes.get(minute) or (set(), open_time, open_time)
+        if open_time // MINUTE != current:
+            current = open_time // MINUTE
+            ids, times = minutes.setdefault(current * MINUTE, (set(), set()))
         ids.add(symbol_id)
-        minutes[minute] = (ids, min(first, open_time), max(last, open_time))
+        times.add(open_time)
     await connection.executemany(
         "INSERT INTO checkpoint (minute, symbol_ids, first_second, last_second, inserted_at) VALUES ($1, $2, $3, $4, $5)",
-        [(minute, sorted(ids), first, last, at) for minute, (ids, first, last) in sorted(minutes.items())],
+        [(minute, sorted(ids), min(times), max(times), at) for minute, (ids, times) in sorted(minutes.items())],
     )
 
 

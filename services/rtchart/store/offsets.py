@@ -52,17 +52,15 @@ async def advance(connection: Connection, cluster: str, topic: str, moves: Mappi
 
     Rows are locked in the order of partitions, so that two readers never wait for each other.
     """
-    held = await connection.fetch(
-        """SELECT partition FROM kafka_offset WHERE cluster = $1 AND topic = $2 AND partition = ANY ($3::integer[])
-           ORDER BY partition FOR UPDATE""",
-        cluster,
-        topic,
-        list(moves),
-    )
     moved = await connection.fetch(
-        """UPDATE kafka_offset o SET next = m.next
-           FROM unnest($3::integer[], $4::bigint[], $5::bigint[]) AS m (partition, read_from, next)
-           WHERE o.cluster = $1 AND o.topic = $2 AND o.partition = m.partition AND o.next = m.read_from
+        """WITH move AS (
+               SELECT * FROM unnest($3::integer[], $4::bigint[], $5::bigint[]) AS m (partition, read_from, next)
+           ), held AS (
+               SELECT o.partition FROM kafka_offset o JOIN move USING (partition)
+               WHERE o.cluster = $1 AND o.topic = $2 ORDER BY o.partition FOR UPDATE OF o
+           )
+           UPDATE kafka_offset o SET next = move.next FROM move JOIN held USING (partition)
+           WHERE o.cluster = $1 AND o.topic = $2 AND o.partition = move.partition AND o.next = move.read_from
            RETURNING o.partition""",
         cluster,
         topic,
@@ -70,5 +68,5 @@ async def advance(connection: Connection, cluster: str, topic: str, moves: Mappi
         [move.read_from for move in moves.values()],
         [move.next for move in moves.values()],
     )
-    if len(moved) < len(moves) or len(held) < len(moves):
+    if len(moved) < len(moves):
         raise NotOwner(frozenset(moves) - {row["partition"] for row in moved})

@@ -1,0 +1,190 @@
+"""The inserter's rows/s, offsets, checkpoints and gap ledger included, against a bare COPY into an identical empty table.
+
+Both take the same rows in the same batches into the same PostgreSQL, in turns; each begins with empty tables. The bare COPY
+is handed its text, the inserter decoded klines, of which it makes the text first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from rtchart.core.interval import DAY, HOUR, SECOND
+from rtchart.core.kline import Kline
+from rtchart.core.messages import DeadLetter, encode
+from rtchart.inserter.batch import Batch
+from rtchart.inserter.session import Session
+from rtchart.inserter.symbols import Symbols
+from rtchart.inserter.writer import Source, Writer
+from rtchart.local.postgres import Postgres
+from rtchart.process.clock import now_ms
+from rtchart.process.health import Health
+from rtchart.store import klines, offsets
+from rtchart.store.database import Connection, connect
+from rtchart.store.migrate import migrate
+
+GOAL = 0.8
+SOURCE = Source("bench", "rtchart.klines", 12)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as Kafka would hand it over."""
+
+    partition: int
+    offset: int
+    timestamp: int
+    value: bytes
+
+
+def material(symbols: int, seconds: int) -> list[Record]:
+    """Klines of all symbols, second by second, in the hour before this one (so all are in one partition of the table)."""
+    start = now_ms() // HOUR * HOUR - HOUR
+    out: list[Record] = []
+    for second in range(seconds):
+        open_time = start + second * SECOND
+        for number in range(symbols):
+            kline = Kline(
+                exchange="binance",
+                symbol=f"COIN{number}USDT",
+                open_time=open_time,
+                open="99512.02000000",
+                high=f"99512.0{2 + number % 7}000000",
+                low="99512.01000000",
+                close="99512.02000000",
+                volume=f"0.0070{number % 7}000",
+                quote_volume="697.57000000",
+                trades=4 + number % 50,
+                taker_buy_volume="0.00100000",
+                taker_buy_quote_volume="99.51000000",
+                version=open_time + 1006,
+                received_us=(open_time + 1010) * 1000,
+                published_us=(open_time + 1012) * 1000,
+            )
+            out.append(Record(0, len(out), open_time + 1012, encode(kline)))
+    return out
+
+
+def decoded(records: Sequence[Record], size: int) -> list[Batch]:
+    """The records in batches."""
+    out = []
+    for at in range(0, len(records), size):
+        batch = Batch()
+        batch.add(records[at : at + size], {0: at})
+        out.append(batch)
+    return out
+
+
+async def main(symbols: int, seconds: int, size: int, rounds: int) -> None:
+    records = material(symbols, seconds)
+    bare: list[float] = []
+    whole: list[float] = []
+    again: list[float] = []
+    decode: list[float] = []
+    with tempfile.TemporaryDirectory(prefix="rtchart-bench-", ignore_cleanup_errors=True) as folder:
+        async with Postgres(Path(folder) / "postgres") as postgres:
+            connection = await connect(postgres.url(), service="bench")
+            await migrate(connection)
+            await prepare(connection)
+            session, book = Session(postgres.url(), Health()), Symbols()
+
+            batches = decoded(records, size)
+            await Writer(session, book, SOURCE, publish).write(batches[0])  # makes the symbols' rows
+            texts = [text(batch, book) for batch in batches]
+
+            async def copy() -> None:
+                for part in texts:
+                    await connection.copy_to_table("bare_1s", source=memoryview(part), format="text")  # type: ignore[arg-type]
+
+            async def insert() -> None:
+                writer = Writer(session, book, SOURCE, publish)  # a new one: a writer remembers what came again
+                writing: asyncio.Task[None] | None = None
+                for batch in batches:  # as the service does
+                    writer.prepare(batch)
+                    if writing is not None:
+                        await writing
+                    writing = asyncio.create_task(writer.write(batch))
+                    await asyncio.sleep(0)
+                if writing is not None:
+                    await writing
+
+            for turn in range(rounds + 1):
+                began = time.perf_counter()
+                batches = decoded(records, size)
+                times = {"decode": time.perf_counter() - began}
+                for name, work in (("bare", copy), ("whole", insert))[:: 1 if turn % 2 else -1]:
+                    await empty(connection)
+                    times[name] = await timed(work)
+                # What is there comes again, as after a rebalance or from a second producer.
+                if turn % 2 == 0:
+                    await timed(insert)
+                await connection.execute("UPDATE kafka_offset SET next = 0")
+                times["again"] = await timed(insert)
+                if turn:  # the first one warms up
+                    bare.append(len(records) / times["bare"])
+                    whole.append(len(records) / times["whole"])
+                    again.append(len(records) / times["again"])
+                    decode.append(len(records) / times["decode"])
+            await session.close()
+            await connection.close()
+    ratio = statistics.median(w / b for w, b in zip(whole, bare, strict=True))
+    print(f"insert, {len(records)} rows of {symbols} symbols in batches of {size}, median of {rounds} rounds")
+    print(f"  bare COPY                        {statistics.median(bare):9,.0f} rows/s")
+    print(f"  insert                           {statistics.median(whole):9,.0f} rows/s")
+    print(f"  insert what is there already     {statistics.median(again):9,.0f} rows/s")
+    print(f"  decode and check, before either  {statistics.median(decode):9,.0f} records/s")
+    print(f"  ratio to the bare COPY: {ratio:.2f} (goal {GOAL})")
+
+
+async def prepare(connection: Connection) -> None:
+    """An identical empty table with its key, and the partitions of both."""
+    start = now_ms() // HOUR * HOUR - HOUR
+    await klines.ensure_partitions(connection, [start], ahead=DAY)
+    await connection.execute("CREATE TABLE bare_1s (LIKE kline_1s INCLUDING ALL) PARTITION BY RANGE (open_time)")
+    await connection.execute(
+        f"CREATE TABLE bare_1s_all PARTITION OF bare_1s FOR VALUES FROM ({start - DAY}) TO ({start + DAY})"
+    )
+    await offsets.begin(connection, SOURCE.cluster, SOURCE.topic, {0: 0})
+
+
+async def empty(connection: Connection) -> None:
+    """As at the beginning."""
+    await connection.execute("TRUNCATE kline_1s, bare_1s, checkpoint, gap")
+    await connection.execute("UPDATE kafka_offset SET next = 0")
+    await connection.execute("CHECKPOINT")
+
+
+def text(batch: Batch, book: Symbols) -> bytes:
+    """A batch's rows in the text format of COPY."""
+    rows = [(book.rows[m.exchange, m.symbol].symbol_id, m) for m in batch.messages if isinstance(m, Kline)]
+    return klines.copy_text(((symbol_id, kline.open_time), kline) for symbol_id, kline in rows)
+
+
+async def timed(work: Callable[[], Awaitable[None]]) -> float:
+    """Seconds that the work takes."""
+    began = time.perf_counter()
+    await work()
+    return time.perf_counter() - began
+
+
+async def publish(letters: Sequence[DeadLetter]) -> None:
+    """There are none here."""
+    raise AssertionError(letters)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--symbols", type=int, default=1500)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--batch", type=int, default=5000)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    uvloop.run(main(arguments.symbols, arguments.seconds, arguments.batch, arguments.rounds))
