@@ -19,10 +19,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from rtchart.aggregator.levels import READ_AT_ONCE, Levels
+from rtchart.aggregator.levels import READ_AT_ONCE
+from rtchart.aggregator.run import fold_due
 from rtchart.core.interval import HOUR, INTERVALS, MINUTE, SECOND
 from rtchart.local.postgres import Postgres
-from rtchart.store import candles, checkpoints
+from rtchart.store import candles
 from rtchart.store.candles import Period
 from rtchart.store.database import Connection, connect
 from rtchart.store.migrate import migrate
@@ -82,12 +83,9 @@ async def read_alone(connection: Connection, periods: list[Period]) -> float:
 
 async def fold_minute(connection: Connection, now: int) -> tuple[float, int]:
     started = time.perf_counter()
-    async with connection.transaction():
-        taken = await checkpoints.take(connection, now, minutes=1)
-        series = await candles.read_series(connection, {period.symbol_id for period in taken})
-        levels = Levels(connection, series, now)
-        await levels.minutes(taken)
-    return time.perf_counter() - started, levels.folded.revisions
+    folded = await fold_due(connection, now, minutes=1)
+    assert folded is not None
+    return time.perf_counter() - started, folded.revisions
 
 
 async def bench(url: str, symbols: int, rounds: int) -> None:

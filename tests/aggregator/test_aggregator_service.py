@@ -49,6 +49,11 @@ async def read(cluster: Cluster, count: int) -> list[tuple[str, Revision]]:
         return found
 
 
+def ready(health: Health) -> bool:
+    assert not health.reasons, health.reasons
+    return True
+
+
 async def test_revisions_reach_kafka_and_leave_the_outbox(ground: Ground, cluster: Cluster) -> None:
     symbol_id = await ground.want()
     await ground.put(symbol_id, minute(0)[1:])
@@ -122,14 +127,16 @@ async def test_the_loop_folds_what_becomes_due_and_survives_the_loss_of_the_data
         await wait_until(lambda: not health.reasons)
         await ground.put(symbol_id, minute(0))
         await wait_until(lambda: ground.candles(symbol_id))
+        await wait_until(lambda: ground.owner.fetchval("SELECT count(*) = 0 FROM candle_outbox"))
         await ground.owner.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'rtchart-aggregator' "
             "AND datname = current_database() AND pid <> ALL($1)",
             [ground.aggregator.get_server_pid()],
         )
         await ground.put(symbol_id, minute(1))
-        await wait_until(lambda: ground.owner.fetchval("SELECT count(*) = 2 FROM candle"))
-        await wait_until(lambda: not health.reasons)
+        await wait_until(lambda: loop.done() or ground.owner.fetchval("SELECT count(*) = 2 FROM candle"))
+        assert not loop.done(), loop.result()
+        await wait_until(lambda: ready(health))
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
     assert [r.candle.open_time - START for _, r in await read(cluster, 2)] == [0, 60_000]

@@ -42,6 +42,7 @@ class Fill:
         if not wanted:
             return None
         async with self._connection.transaction(isolation="read_committed"):
+            await candles.plan_lookups(self._connection)
             levels = Levels(self._connection, series, now)
             await levels.larger(wanted)
         return levels.folded

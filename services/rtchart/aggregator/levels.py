@@ -27,10 +27,14 @@ READ_AT_ONCE = 12_000
 
 @dataclass
 class Folded:
-    """What was done: candles looked at, and those of them that were new or changed, by their revision."""
+    """What was done."""
 
+    minutes: int = 0
+    """Of one symbol each, folded from their seconds."""
     candles: int = 0
+    """Of all intervals, folded."""
     revisions: int = 0
+    """Candles that were new or had changed."""
     fresh_minutes: frozenset[int] = frozenset()
     """Minutes of which a candle is there for the first time."""
 
@@ -56,6 +60,7 @@ class Levels:
                     made.append((period.symbol_id, candle))
         written = await self._write(MINUTES, await self._knowing_more(made))
         self.folded.fresh_minutes = frozenset(w.open_time for w in written if w.revision == 1)
+        self.folded.minutes = len(minutes)
         await self.larger()
 
     async def larger(self, wanted: Mapping[str, Iterable[Period]] | None = None) -> None:

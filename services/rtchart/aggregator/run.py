@@ -45,11 +45,11 @@ class Outcome:
     revisions: int = 0
     not_published: str | None = None
 
-    def add(self, folded: Folded, minutes: int = 0) -> None:
-        self.minutes += minutes
+    def add(self, folded: Folded) -> None:
+        self.minutes += folded.minutes
         self.candles += folded.candles
         self.revisions += folded.revisions
-        _minutes.inc(minutes)
+        _minutes.inc(folded.minutes)
         _candles.inc(folded.candles)
         _revisions.inc(folded.revisions)
 
@@ -91,32 +91,33 @@ async def run(connection: Connection, publisher: RevisionPublisher, now: Callabl
 
 async def _aggregate(connection: Connection, publisher: RevisionPublisher, now: Callable[[], int], outcome: Outcome) -> None:
     minutes = 1
-    while (taken := await _fold_due(connection, now, minutes, outcome)) is not None:
+    while (folded := await fold_due(connection, now(), minutes=minutes)) is not None:
+        outcome.add(folded)
+        _observe_closes(folded.fresh_minutes, now())
         await _publish(connection, publisher, now(), outcome)
         # As many minutes as make a transaction of `PAIRS`: one of a thousand symbols, hundreds of one symbol's backlog.
-        minutes = max(1, min(2 * minutes, PAIRS * minutes // max(1, taken)))
+        minutes = max(1, min(2 * minutes, PAIRS * minutes // folded.minutes))
     await _publish(connection, publisher, now(), outcome)  # also what earlier runs could not
     fill = Fill(connection)
     for _ in range(FILLS):
-        if await checkpoints.due(connection, now()) or (folded := await fill.step(now())) is None:
+        if await checkpoints.due(connection, now()) or (filled := await fill.step(now())) is None:
             break
-        outcome.add(folded)
+        outcome.add(filled)
         await _publish(connection, publisher, now(), outcome)
 
 
-async def _fold_due(connection: Connection, now: Callable[[], int], minutes: int, outcome: Outcome) -> int | None:
-    """Take and fold the oldest due minutes; how many (symbol, minute) they were. None when nothing is due."""
-    at = now()
+async def fold_due(connection: Connection, now: int, *, minutes: int) -> Folded | None:
+    """One transaction: take the checkpoints of the oldest minutes due at ``now`` (ms), at most so many, and fold them through
+    all levels. None when nothing is due."""
     async with connection.transaction(isolation="read_committed"):
-        taken = await checkpoints.take(connection, at, minutes=minutes)
+        taken = await checkpoints.take(connection, now, minutes=minutes)
         if not taken:
             return None
+        await candles.plan_lookups(connection)
         series = await candles.read_series(connection, {period.symbol_id for period in taken})
-        levels = Levels(connection, series, at)
+        levels = Levels(connection, series, now)
         await levels.minutes(taken)
-    outcome.add(levels.folded, minutes=len(taken))
-    _observe_closes(levels.folded.fresh_minutes, now())
-    return len(taken)
+    return levels.folded
 
 
 async def _publish(connection: Connection, publisher: RevisionPublisher, now: int, outcome: Outcome) -> None:

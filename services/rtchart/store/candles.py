@@ -102,6 +102,15 @@ async def read_series(connection: Connection, symbol_ids: Iterable[int] | None =
     }
 
 
+async def plan_lookups(connection: Connection) -> None:
+    """Have the reads of this transaction planned as what they are: a few neighbouring rows of many symbols, by the key.
+
+    The planner takes each lookup for several page reads from a disk, and would rather scan a table of millions and hash it:
+    with 500,000 candles 0.3 s instead of 0.04 s for each level.
+    """
+    await connection.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
+
+
 async def read_seconds(connection: Connection, minutes: Sequence[Period]) -> dict[Period, list[Candle]]:
     """The stored seconds of each minute, as candles of ``1s``; a minute without any is missing."""
     if not minutes:
