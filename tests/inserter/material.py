@@ -30,12 +30,11 @@ def kline(second: int, *, symbol: str = "BTCUSDT", version: int = 0, price: str 
         high=text,
         low=text,
         close=text,
-        volume="1.500",
         quote_volume="150.375",
         taker_buy_volume="0.5",
         taker_buy_quote_volume="50.125",
         version=open_time + SECOND + version,
-        **{"trades": 3, **fields},
+        **{"volume": "1.500", "trades": 3, **fields},
     )
 
 

@@ -1,0 +1,137 @@
+"""Migrations, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from rtchart.core.errors import UserError
+from rtchart.store import migrate as module
+from rtchart.store.migrate import LATEST, ROLES, Migration, migrate, migrations, schema_version
+
+
+@pytest.fixture
+async def connection(empty_database: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(empty_database)
+    yield connection
+    await connection.close()
+
+
+def test_migrations_are_numbered_without_a_hole():
+    assert [migration.number for migration in migrations()] == list(range(1, LATEST + 1))
+
+
+async def test_a_database_is_brought_to_this_version_and_only_once(connection: asyncpg.Connection):
+    assert await schema_version(connection) == 0
+    assert await migrate(connection) == [f"{m.number:03d}_{m.name}" for m in migrations()]
+    assert await schema_version(connection) == LATEST
+    assert await migrate(connection) == []
+
+
+async def test_many_at_once_apply_each_migration_once(empty_database: str):
+    connections = [await asyncpg.connect(empty_database) for _ in range(4)]
+    done = await asyncio.gather(*(migrate(connection) for connection in connections))
+    assert sorted(map(len, done)) == [0, 0, 0, len(migrations())]
+    for connection in connections:
+        await connection.close()
+
+
+async def test_a_newer_schema_is_refused(connection: asyncpg.Connection):
+    await migrate(connection)
+    await connection.execute("INSERT INTO schema_migration (number, name, checksum) VALUES (999, 'later', '')")
+    with pytest.raises(UserError, match="999"):
+        await migrate(connection)
+
+
+async def test_a_migration_that_changed_is_refused(connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch):
+    await migrate(connection)
+    changed = [replace(m, sql=m.sql + " ") for m in migrations()]
+    monkeypatch.setattr(module, "migrations", lambda: changed)
+    with pytest.raises(UserError, match="another content"):
+        await migrate(connection)
+
+
+async def test_a_migration_that_fails_leaves_nothing(connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch):
+    broken = [*migrations(), Migration(LATEST + 1, "broken", "CREATE TABLE half (); SELECT 1 / 0")]
+    monkeypatch.setattr(module, "migrations", lambda: broken)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrate(connection)
+    assert await schema_version(connection) == LATEST
+    assert await connection.fetchval("SELECT to_regclass('half')") is None
+
+
+async def test_each_service_has_a_role_that_may_do_its_work_only(connection: asyncpg.Connection):
+    await migrate(connection)
+    tables = [
+        row["relname"]
+        for row in await connection.fetch(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')"
+        )
+    ]
+    for role in ROLES:
+        assert not await connection.fetchval(
+            "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = $1", role
+        )
+        for right in ("TRUNCATE", "TRIGGER", "REFERENCES"):
+            for table in tables:
+                assert not await connection.fetchval("SELECT has_table_privilege($1, $2, $3)", role, table, right)
+    for table in tables:
+        for right in ("INSERT", "UPDATE", "DELETE"):
+            assert not await connection.fetchval("SELECT has_table_privilege('rtchart_web', $1, $2)", table, right), table
+    assert not await connection.fetchval("SELECT has_table_privilege('rtchart_inserter', 'kline_1s', 'DELETE')")
+    assert not await connection.fetchval("SELECT has_table_privilege('rtchart_inserter', 'candle', 'SELECT')")
+
+
+async def test_a_user_without_the_right_is_told_what_to_do(connection: asyncpg.Connection, empty_database: str):
+    await connection.execute(f"CREATE ROLE {(name := 'nobody_' + empty_database.rpartition('/')[2])} LOGIN")
+    try:
+        poor = await asyncpg.connect(empty_database, user=name)
+        with pytest.raises(UserError, match="database's owner"):
+            await migrate(poor)
+        await poor.close()
+    finally:
+        await connection.execute(f"DROP ROLE {name}")
+
+
+async def run(*arguments: str) -> tuple[int | None, str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("RTCHART_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "rtchart",
+        "migrate",
+        *arguments,
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
+
+
+async def test_the_command_says_what_it_did(empty_database: str):
+    code, output = await run("--database", empty_database)
+    assert (code, f"is at schema {LATEST}" in output) == (0, True), output
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("postgresql://postgres@127.0.0.1:1/none", "start it, or correct --database"),
+        ("no url", "postgresql://USER@HOST:PORT/NAME"),
+    ],
+)
+async def test_the_command_refuses_in_a_sentence(url: str, says: str):
+    code, output = await run("--database", url)
+    assert (code, says in output, "Traceback" in output) == (1, True, False), output
+
+
+async def test_a_database_that_is_not_there_is_named(postgres: str):
+    code, output = await run("--database", postgres.rpartition("/")[0] + "/not_there")
+    assert (code, "not_there" in output, "Traceback" in output) == (1, True, False), output
