@@ -19,7 +19,6 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 from rtchart.core.errors import UserError
 from rtchart.local.kafka import Kafka
 from rtchart.local.postgres import Postgres
-from tests.waiting import wait_until
 
 
 async def query(url: str, statement: str) -> object:
@@ -95,7 +94,7 @@ async def test_a_folder_that_cannot_be_written_is_one_sentence(folder: Path) -> 
         await Postgres(folder / "file" / "postgres").start()
 
 
-async def test_kafka_keeps_its_records_and_makes_no_topic_unasked(folder: Path) -> None:
+async def test_kafka_keeps_its_records_after_kill_9_and_makes_no_topic_unasked(folder: Path) -> None:
     async with Kafka(folder, brief=True) as engine:
         admin = AIOKafkaAdminClient(bootstrap_servers=engine.bootstrap)
         await admin.start()
@@ -106,40 +105,34 @@ async def test_kafka_keeps_its_records_and_makes_no_topic_unasked(folder: Path) 
         assert await admin.list_topics() == ["kept"]
         await admin.close()
         await produce(engine.bootstrap, b"1")
+        assert engine.child
+        os.killpg(engine.child.pid, signal.SIGKILL)
+        await engine.child.wait()
+
+    async with Kafka(folder, brief=True) as engine:
+        await produce(engine.bootstrap, b"2")
+        assert await consume(engine.bootstrap, 2) == [b"1", b"2"]
         child = engine.child
-        assert child
-    assert child.exit_code in (0, 143), "stopped, not killed"
-
-    engine = await Kafka(folder, brief=True).start()
-    await produce(engine.bootstrap, b"2")
-    assert engine.child
-    os.killpg(engine.child.pid, signal.SIGKILL)
-    await engine.child.wait()
-    async with Kafka(folder, brief=True) as again:
-        assert await consume(again.bootstrap, 2) == [b"1", b"2"]
+    assert child and child.exit_code in (0, 143), "stopped, not killed"
 
 
-async def test_engines_end_with_a_supervisor_that_was_killed(folder: Path) -> None:
+async def test_an_engine_ends_with_a_supervisor_that_was_killed(folder: Path) -> None:
     """And a start right after that waits for what is still ending."""
     supervisor = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
         "import asyncio, sys; from pathlib import Path; from rtchart.local.postgres import Postgres\n"
-        "from rtchart.local.kafka import Kafka\n"
         "async def main():\n"
-        "    a = await Postgres(Path(sys.argv[1]) / 'postgres').start()\n"
-        "    b = await Kafka(Path(sys.argv[1]) / 'kafka', brief=True).start()\n"
-        "    print(a.child.pid, b.child.pid, flush=True)\n"
+        "    print((await Postgres(Path(sys.argv[1])).start()).child.pid, flush=True)\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())",
         folder,
         stdout=asyncio.subprocess.PIPE,
     )
     assert supervisor.stdout
-    pids = [int(pid) for pid in (await supervisor.stdout.readline()).split()]
-    assert len(pids) == 2
+    pid = int(await supervisor.stdout.readline())
     supervisor.kill()
     await supervisor.wait()
-    async with Postgres(folder / "postgres") as postgres, Kafka(folder / "kafka", brief=True):
+    async with Postgres(folder) as postgres:
         assert await query(postgres.url(), "SELECT 1") == 1
-        await wait_until(lambda: not any(map(psutil.pid_exists, pids)))
+        assert not psutil.pid_exists(pid)

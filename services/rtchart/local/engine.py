@@ -84,7 +84,10 @@ class Engine(ABC):
             await self.stop()
             raise
 
-    def _failed(self, what: str) -> UserError:
+    def last_line(self) -> str:
+        """What its log says last."""
         lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        last = lines[-1].strip() if lines else "it wrote nothing"
-        return UserError(f"the embedded {self.name} {what}: {last[:300]} (more in {self.log})")
+        return lines[-1].strip()[:400] if lines else "it wrote nothing"
+
+    def _failed(self, what: str) -> UserError:
+        return UserError(f"the embedded {self.name} {what}: {self.last_line()} (more in {self.log})")

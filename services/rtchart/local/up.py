@@ -22,6 +22,7 @@ from rtchart.exchange.base import Venue
 from rtchart.exchange.clock import VenueClock
 from rtchart.exchange.venues import connect as connect_venue
 from rtchart.exchange.venues import venue as known_venue
+from rtchart.local import jars
 from rtchart.local.choice import LIVE, SIMULATED, choose, unreachable
 from rtchart.local.engine import Engine
 from rtchart.local.folder import data_folder, symbols_folder
@@ -123,6 +124,8 @@ class Up:
             self._engines.append(postgres)
         if self._engines:
             say(f"starting {' and '.join(engine.title for engine in self._engines)} in {folder}")
+        if kafka is not None and not jars.all_cached():
+            say(f"fetching {kafka.title} first (45 MB, once)")
         await _all(*(_start(engine) for engine in self._engines))
         if postgres is not None:
             urls = {role: postgres.url(DATABASE, user=role) for role in (SUPERUSER, *ROLES)}
