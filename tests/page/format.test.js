@@ -26,6 +26,10 @@ describe("prices", () => {
   });
 });
 
+test("counts are grouped", () => {
+  assert.deepEqual([7, 999, 86_400, 2_678_400].map(format.count), ["7", "999", "86,400", "2,678,400"]);
+});
+
 test("amounts are short", () => {
   const cases = { "0": "0", "7": "7", "812": "812", "1234.5": "1.23K", "45678": "45.7K", "999999": "1.00M", "1500000": "1.50M", "2.5e9": "2.50B", "0.00701": "0.0070", "3.14159": "3.14", "42.5": "42.5" }; // prettier-ignore
   for (const [amount, text] of Object.entries(cases)) assert.equal(format.compact(amount), text);

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 from typing import Any
 
-from rtchart.core.interval import interval
+from rtchart.core.interval import DAY, HOUR, interval
 
 Json = dict[str, Any]
 
@@ -20,6 +21,7 @@ BEGINNING = 1_760_000_000_000
 """Nothing is older than this (ms)."""
 
 
+@functools.cache
 def price(symbol: str, time: int) -> float:
     """The price at a time (ms): some waves of different lengths, and a little noise that belongs to the second."""
     base, seed = SYMBOLS[symbol], sum(symbol.encode())
@@ -43,7 +45,7 @@ def candle(symbol: str, interval_name: str, open_time: int, now: int) -> Json:
     length = interval(interval_name)
     end = length.next_open(open_time)
     until = min(end, now)
-    step = max(1_000, (until - open_time) // 24)
+    step = max(1_000, (until - open_time) // 8)
     prices = [price(symbol, at) for at in range(open_time, max(until, open_time + 1), step)]
     chance = random.Random(open_time + sum(symbol.encode()))
     received = max(1, (until - open_time) // 1000)
@@ -69,7 +71,8 @@ def candle(symbol: str, interval_name: str, open_time: int, now: int) -> Json:
 
 def ticker(exchange: str, symbol: str, now: int) -> Json:
     """The last price and the day before it."""
-    day = [price(symbol, at) for at in range(now - 86_400_000, now, 3_600_000)]
+    hour = now // HOUR * HOUR
+    day = [price(symbol, at) for at in range(hour - DAY, hour, 2 * HOUR)]
     return {
         "exchange": exchange,
         "symbol": symbol,
@@ -77,6 +80,6 @@ def ticker(exchange: str, symbol: str, now: int) -> Json:
         "open": text(day[0], symbol),
         "high": text(max(day), symbol),
         "low": text(min(day), symbol),
-        "volume": "1234.5",
+        "volume": f"{sum(symbol.encode()) * 7e5 / day[-1]:.2f}",
         "time": now,
     }

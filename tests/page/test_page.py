@@ -41,6 +41,14 @@ async def _has(page: Page, *colours: tuple[int, int, int]) -> bool:
     return set(colours) <= await painted_colours(page)
 
 
+async def test_the_scales_speak_of_prices_and_of_volumes(stage: Stage, page: Page) -> None:
+    formats = "[r.formatted(1234.5), r.formatted(1234567, 'volume')]"
+    await opened(page, stage)
+    await until(page, f"{formats}.join() === '1,234.50,1.23M'")
+    await page.click('#symbols a[data-key="binance:PEPEUSDT"]')
+    await until(page, "r.shown().symbol === 'PEPEUSDT' && r.formatted(0.00000512) === '0.00000512'")
+
+
 async def test_live_candles_move(stage: Stage, page: Page) -> None:
     await opened(page, stage)
     before = (await inspect(page, "candles()"))[-1]

@@ -42,7 +42,7 @@ export class Card {
     }
     this.#write("volume", candle ? format.compact(candle.volume) : "–");
     this.#write("trades", candle ? format.compact(candle.trades) : "–");
-    this.#write("seconds", candle ? `${candle.received}/${candle.expected}` : "–");
+    this.#write("seconds", candle ? `${format.count(candle.received)}/${format.count(candle.expected)}` : "–");
     const seconds = this.#fields.get("seconds");
     if (!seconds) return;
     const incomplete = candle !== undefined && isIncomplete(candle, now);

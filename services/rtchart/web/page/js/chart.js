@@ -33,7 +33,7 @@ const BAR_SPACING = 8;
 export class Chart {
   /** @type {Band[]} what is shaded */
   bands = [];
-  #precision = 2;
+  #precision = -1;
   #interval = "1m";
   /** @type {Palette | null} */
   #palette = null;
@@ -60,10 +60,7 @@ export class Chart {
         panes: { enableResize: true },
       },
       crosshair: { mode: CrosshairMode.Normal },
-      localization: {
-        priceFormatter: (/** @type {number} */ value) => price(value.toFixed(this.#precision), this.#precision),
-        timeFormatter: (/** @type {Time} */ at) => this.#time(at),
-      },
+      localization: { timeFormatter: (/** @type {Time} */ at) => this.#time(at) },
       rightPriceScale: { borderVisible: false },
       timeScale: { borderVisible: false, rightOffset: 6, barSpacing: BAR_SPACING, minBarSpacing: 0.5 },
     });
@@ -109,7 +106,8 @@ export class Chart {
   set precision(precision) {
     if (precision === this.#precision) return;
     this.#precision = precision;
-    this.candles.applyOptions({ priceFormat: { type: "price", precision, minMove: 10 ** -precision } });
+    const formatter = (/** @type {number} */ value) => price(value.toFixed(precision), precision);
+    this.candles.applyOptions({ priceFormat: { type: "custom", formatter, minMove: 10 ** -precision } });
   }
 
   /**

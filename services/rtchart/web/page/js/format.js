@@ -34,6 +34,12 @@ export function price(price, precision) {
 }
 
 /**
+ * A whole number with thousands separated.
+ * @param {number} count
+ */
+export const count = (count) => price(String(count), 0);
+
+/**
  * A volume or a count, short: `1.24M`.
  * @param {string | number} amount
  */

@@ -23,6 +23,9 @@ export function inspect(view, feed) {
       place: (/** @type {number} */ openTime) => chart.chart.timeScale().timeToIndex(barTime(openTime), false),
       /** Which places are in sight. */
       visible: () => chart.chart.timeScale().getVisibleLogicalRange(),
+      /** How the scales write a number. */
+      formatted: (/** @type {number} */ value, /** @type {"candles" | "volume"} */ series = "candles") =>
+        chart[series].priceFormatter().format(value),
       /** The stretches that are shaded. */
       bands: () => chart.bands,
       /** How many candles are marked as incomplete. */
