@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock page bench wheel clean
+.PHONY: help install run test check format lock page screenshots bench wheel clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -52,6 +52,9 @@ format: install ## write the code the way `check` wants it
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 	$(BIN)/python scripts/page.py format
+
+screenshots: install ## pictures of the page into screenshots/ (ARGS=URL: of the one that runs there)
+	$(BIN)/python -m tests.page.screenshots $(ARGS)
 
 bench: install ## measure against the bare way, into the terminal (docs/performance.md says what)
 	$(BIN)/python -m bench $(ARGS)

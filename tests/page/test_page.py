@@ -122,13 +122,13 @@ async def test_what_is_in_sight_stays_when_history_comes(stage: Stage, page: Pag
 
 
 async def test_history_ends_where_it_begins(stage: Stage, page: Page) -> None:
-    await opened(page, stage, "?symbol=BTCUSDT&interval=1h")
+    await opened(page, stage, "?symbol=BTCUSDT&interval=4h")
     days = (now_ms() - market.BEGINNING) // DAY
-    while await inspect(page, "candles()[0].open_time") - market.BEGINNING >= HOUR:
+    while await inspect(page, "candles()[0].open_time") - market.BEGINNING >= 4 * HOUR:
         known = await inspect(page, "candles().length")
         await inspect(page, "scroll(-2000)")
         await until(page, "r.candles().length > a", known)
-    assert len(await inspect(page, "candles()")) >= days * 24
+    assert len(await inspect(page, "candles()")) >= days * 6
     asked = len(stage.pages)
     await inspect(page, "scroll(-100)")
     await until(page, "r.candles().at(-1).received > 0")
