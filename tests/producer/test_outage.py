@@ -30,12 +30,12 @@ class Kafka:
     """Takes what it is given when it is told to: a window a call."""
 
     def __init__(self) -> None:
-        self.windows: list[tuple[asyncio.Future[None], list[KlineMessage]]] = []
+        self.windows: list[tuple[asyncio.Future[int], list[KlineMessage]]] = []
         self.log: list[KlineMessage] = []
         self.up = True
 
-    def publish(self, messages: Iterable[KlineMessage]) -> asyncio.Future[None]:
-        window: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def publish(self, messages: Iterable[KlineMessage]) -> asyncio.Future[int]:
+        window: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.windows.append((window, list(messages)))
         if self.up:
             self.settle(True)
@@ -46,7 +46,7 @@ class Kafka:
         for window, messages in windows:
             if well:
                 self.log += messages
-                window.set_result(None)
+                window.set_result(1)
             else:
                 window.set_exception(ConnectionError("no broker"))
 

@@ -45,14 +45,16 @@ class Publisher:
         self._linger = linger
         self._keys: dict[tuple[str, str], tuple[bytes, int]] = {}
         self._window: list[KlineMessage] = []
-        self._acked: asyncio.Future[None] | None = None
+        self._acked: asyncio.Future[int] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
         # One window at a time leaves, so that a symbol's records keep their order.
         self._turn = asyncio.Lock()
 
-    def publish(self, messages: Iterable[KlineMessage]) -> asyncio.Future[None]:
+    def publish(self, messages: Iterable[KlineMessage]) -> asyncio.Future[int]:
         """Hand records over. The future ends when Kafka acknowledged them all, or with the error if it did not.
+
+        Its result is their ``published_us``.
 
         Several calls may share a future. An error says nothing about which of them arrived: the caller counts none.
         """
@@ -89,12 +91,13 @@ class Publisher:
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
 
-    async def _send(self, window: list[KlineMessage], acked: asyncio.Future[None]) -> None:
+    async def _send(self, window: list[KlineMessage], acked: asyncio.Future[int]) -> None:
         try:
             async with self._turn:
+                published_us = now_us()
                 deliveries = [
                     await self._producer.send_batch(batch, self._topic, partition=partition)
-                    for partition, batch in self._batches(window)
+                    for partition, batch in self._batches(window, published_us)
                 ]
             await asyncio.gather(*deliveries)
         except Exception as error:
@@ -103,10 +106,10 @@ class Publisher:
                 acked.exception()  # a caller that looks at its records in another way shall not be warned
         else:
             if not acked.done():
-                acked.set_result(None)
+                acked.set_result(published_us)
 
-    def _batches(self, window: list[KlineMessage]) -> list[tuple[int, object]]:
-        published_us, timestamp = now_us(), now_ms()
+    def _batches(self, window: list[KlineMessage], published_us: int) -> list[tuple[int, object]]:
+        timestamp = now_ms()
         open_batches: dict[int, object] = {}
         out: list[tuple[int, object]] = []
         for message in window:

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from rtchart.core.kline import Kline
 from rtchart.core.messages import KlineMessage
-from rtchart.process.clock import now_us
 from rtchart.process.logs import fields
 from rtchart.process.metrics import observe
 from rtchart.producer import metrics
@@ -23,7 +22,7 @@ LIMIT = 50_000
 class Publishes(Protocol):
     """The part of `rtchart.broker.publisher.Publisher` that is used here."""
 
-    def publish(self, messages: Iterable[KlineMessage]) -> asyncio.Future[None]:
+    def publish(self, messages: Iterable[KlineMessage]) -> asyncio.Future[int]:
         """See there."""
 
 
@@ -34,7 +33,7 @@ class Outbox:
         self._publisher = publisher
         self._on_lost = on_lost
         self._limit = limit
-        self._windows: dict[asyncio.Future[None], list[KlineMessage]] = {}
+        self._windows: dict[asyncio.Future[int], list[KlineMessage]] = {}
         self._room = asyncio.Event()
         self._room.set()
         self.in_flight = 0
@@ -71,7 +70,7 @@ class Outbox:
         if self._windows:
             await asyncio.wait(set(self._windows))
 
-    def _settled(self, window: asyncio.Future[None]) -> None:
+    def _settled(self, window: asyncio.Future[int]) -> None:
         messages = self._windows.pop(window)
         self.in_flight -= len(messages)
         if not self.full:
@@ -87,10 +86,10 @@ class Outbox:
         if self.failing:
             log.info("Kafka takes what is published again")
         self.failing = False
-        _count(messages)
+        _count(messages, window.result())
 
 
-def _count(messages: list[KlineMessage]) -> None:
+def _count(messages: list[KlineMessage], published_us: int) -> None:
     first: Kline | None = None
     streamed = repaired = 0
     for message in messages:
@@ -105,4 +104,4 @@ def _count(messages: list[KlineMessage]) -> None:
     if repaired:
         metrics.KLINES.labels("repair").inc(repaired)
     if first is not None:  # one of a window: its oldest
-        observe("received_to_published", (now_us() - first.received_us) / 1e6)
+        observe("received_to_published", (published_us - first.received_us) / 1e6)
