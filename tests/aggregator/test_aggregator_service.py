@@ -137,6 +137,7 @@ async def test_the_loop_folds_what_becomes_due_and_survives_the_loss_of_the_data
         await wait_until(lambda: loop.done() or ground.owner.fetchval("SELECT count(*) = 2 FROM candle"))
         assert not loop.done(), loop.result()
         await wait_until(lambda: ready(health))
+        await wait_until(lambda: ground.owner.fetchval("SELECT count(*) = 0 FROM candle_outbox"))
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
     assert [r.candle.open_time - START for _, r in await read(cluster, 2)] == [0, 60_000]
