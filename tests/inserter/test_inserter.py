@@ -197,7 +197,7 @@ async def test_killed_at_random_moments_it_loses_and_doubles_nothing(
         "RTCHART_INSTANCE": "one",
     }
     with (tmp_path / "log").open("wb") as log:
-        for _ in range(6):
+        for _ in range(5):
             before = await count(connection)
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "rtchart", "inserter", env=environment, stdout=log, stderr=log

@@ -285,17 +285,28 @@ def desired(**fields) -> DesiredSymbol:
 
 
 async def test_what_is_wanted_of_a_symbol_counts_at_once(table: Table):
-    await table.book._write(table.connection, {"sim:BTCUSDT": desired(kline_hours=1, epoch=3)})
+    await table.book.take({"sim:BTCUSDT": desired(kline_hours=1, epoch=3)}, table.session)
     old = NOW // HOUR * HOUR - HOUR - SECOND
     await table.write(kline(0, epoch=3), kline(0, epoch=3, open_time=old), kline(1, epoch=2))
     assert sorted(await stored(table.connection)) == [0]
-    await table.book._write(table.connection, {"sim:BTCUSDT": None})
+    await table.book.take({"sim:BTCUSDT": None}, table.session)
     await table.write(kline(2, epoch=3))
     assert sorted(await stored(table.connection)) == [0]
     assert await table.connection.fetchval("SELECT deleted_at FROM symbol") == NOW
     await table.write(kline(3, epoch=4))
     assert sorted(await stored(table.connection)) == [0, 3], "a new life may overtake its Symbol"
     assert await table.connection.fetchval("SELECT deleted_at FROM symbol") is None
+
+
+async def test_a_symbol_that_the_database_refuses_is_skipped(table: Table):
+    changes = {
+        "sim:NUL": desired(symbol="NUL\0"),
+        "no key": None,
+        "sim:BTCUSDT": desired(),
+        "sim:X": desired(symbol="X", kline_hours=2**40),
+    }
+    await table.book.take(changes, table.session)
+    assert set(table.book.rows) == {("sim", "BTCUSDT")}
 
 
 async def test_a_refold_is_asked_for_by_minute_and_symbol(table: Table):
@@ -316,7 +327,7 @@ async def test_the_service_needs_no_more_than_its_role(table: Table, database: s
     )
     await other.write(kline(0, version=1, price="5"), kline(1), Absent("sim", "BTCUSDT", T0 + 2 * SECOND, T0 + 3 * SECOND, NOW))
     await other.write(Listing("sim", "BTCUSDT", 0, "0.01", NOW))
-    await other.session.patiently(lambda c: other.book._write(c, {"sim:BTCUSDT": desired(), "sim:GONE": None}))
+    await other.book.take({"sim:BTCUSDT": desired(), "sim:GONE": None}, other.session)
     assert await ledger(table.connection) == [(1, 2, "repaired"), (2, 3, "absent")]
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         connection = await asyncpg.connect(as_role)

@@ -145,8 +145,9 @@ class Group(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is not
         mine = {self._tp(partition): offset for partition, offset in positions.items() if partition in self.assigned}
         try:
             if mine:
-                await self._consumer.commit(mine)
-        except (KafkaError, IllegalStateError) as error:
+                async with asyncio.timeout(_ANSWER):
+                    await self._consumer.commit(mine)
+        except (KafkaError, IllegalStateError, TimeoutError) as error:
             log.info("offsets for lag tools were not taken", extra=fields(error=repr(error)))
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:

@@ -55,6 +55,7 @@ class Batch:
 
     def add(self, records: Iterable[Record], positions: Mapping[int, int]) -> None:
         """Append records. ``positions`` holds the offset from which a partition that is new here was read."""
+        self.plan = None
         for record in records:
             value = record.value or b""
             self._append(record, read(value), positions[record.partition])

@@ -85,7 +85,7 @@ async def serve(
     await ensure_topics(cluster, (KLINES, SYMBOLS, DEAD_LETTERS))
     source = Source(await cluster.cluster_id(), cluster.name(KLINES), KLINES.partitions)
     book = Symbols()
-    followed = asyncio.Event()
+    followed, never = asyncio.Event(), asyncio.Event()
 
     async def insert() -> None:
         await session.patiently(book.load)
@@ -95,7 +95,7 @@ async def serve(
             inserter = Inserter(writer, session, source, health, limits)
             async with join(cluster, KLINES, GROUP, on_revoked=inserter.revoked, instance=instance) as group:
                 health.ready()
-                await until_stopped(stopping, inserter.run(group), inserter.watch(group))
+                await until_stopped(never, inserter.run(group), inserter.watch(group))  # until this is cancelled
 
     table = Table(cluster, SYMBOLS, DesiredSymbol)
     try:

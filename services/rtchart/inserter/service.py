@@ -29,7 +29,7 @@ POLL_RECORDS = 500
 PATIENCE = 1.0
 """Seconds that a full batch waits for the one before it, until fetching is paused (which discards what was fetched)."""
 
-FINISH = 3.0
+FINISH = 2.0
 """Seconds that a batch which is being stored has to end, when its partitions or the process go."""
 
 WATCH_EVERY = 5.0
@@ -132,9 +132,9 @@ class Inserter:
         return len(self._batch) >= self._limits.records or self._batch.size >= self._limits.bytes
 
     def _poll_timeout(self) -> float:
-        until_due = self._due - time.monotonic() if len(self._batch) else self._limits.seconds
-        # Work that ends wants the next batch soon; polling cannot be woken for it.
-        return max(0.0, min(until_due, 0.02 if self._work is not None else 1.0))
+        if self._work is not None:
+            return 0.02  # work that ends wants the next batch soon, and polling cannot be woken for it
+        return max(0.0, self._due - time.monotonic()) if len(self._batch) else self._limits.seconds
 
     async def _poll(self, group: Group, within: float) -> None:
         room = max(1, self._limits.records - len(self._batch))

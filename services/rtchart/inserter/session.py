@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from rtchart.core.errors import UserError
@@ -53,7 +54,7 @@ class Session:
             except Exception as error:
                 if not is_outage(error):
                     raise
-                await self.close()
+                self._drop()
                 self._complain(error)
             else:
                 if self._part in self._health.reasons:
@@ -69,7 +70,13 @@ class Session:
         await connection.close()
 
     async def close(self) -> None:
-        """Let the connection go, whatever it is doing."""
+        """Let the connection go: in order, if that takes no time."""
+        if self._connection is not None:
+            with suppress(Exception):
+                await self._connection.close(timeout=1)
+        self._drop()
+
+    def _drop(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None

@@ -13,6 +13,7 @@ from rtchart.process.clock import now_ms
 from rtchart.process.logs import fields
 from rtchart.store import symbols as store
 from rtchart.store.database import Connection
+from rtchart.store.failures import is_refusal
 from rtchart.store.symbols import SymbolRow
 
 log = logging.getLogger(__name__)
@@ -42,8 +43,21 @@ class Symbols:
     async def follow(self, table: Table[DesiredSymbol], session: Session, followed: Callable[[], None]) -> None:
         """Write each change of the topic to the table; never ends. ``followed`` is called once the first whole is in."""
         async for changes in table.follow():
-            await session.patiently(lambda connection, changes=changes: self._write(connection, changes))  # type: ignore[misc]
+            await self.take(changes, session)
             followed()
+
+    async def take(self, changes: Changes[DesiredSymbol], session: Session) -> None:
+        """Write changes. One that the database refuses is logged and skipped: what the symbol was before stays."""
+        try:
+            await session.patiently(lambda connection: self._write(connection, changes))
+        except Exception as error:
+            if not is_refusal(error):
+                raise
+            if len(changes) == 1:
+                log.error("skipped a record that the database refuses", extra=fields(key=next(iter(changes)), error=str(error)))
+                return
+            for key, desired in changes.items():
+                await self.take({key: desired}, session)
 
     async def _write(self, connection: Connection, changes: Changes[DesiredSymbol]) -> None:
         gone = []
