@@ -15,6 +15,7 @@ from rtchart.broker.admin import ensure_topics
 from rtchart.broker.candles import NotPublished, RevisionPublisher
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.topics import CANDLES
+from rtchart.core.candle import of_second
 from rtchart.core.messages import Revision, decode
 from rtchart.local.ports import free_ports
 from rtchart.process.health import Health
@@ -87,6 +88,14 @@ async def test_without_kafka_candles_are_stored_and_the_next_run_publishes(
     assert again is not None and (again.minutes, again.not_published) == (0, None)
     assert [r.interval for _, r in await read(cluster, 6)] == LEVELS
     assert await outbox.size(ground.owner) == 0
+
+
+async def test_thousands_of_revisions_keep_their_order(cluster: Cluster) -> None:
+    """More than a batch of Kafka's client holds, all of one symbol, so of one partition."""
+    made = [of_second(second(number)) for number in range(4_000)]
+    async with RevisionPublisher(cluster) as publisher:
+        await publisher.publish([Revision("sim", "TEST", "1m", candle) for candle in made])
+    assert [revision.candle for _, revision in await read(cluster, len(made))] == made
 
 
 async def test_a_candle_that_changed_while_it_waited_is_published_once_as_it_is_now(ground: Ground) -> None:

@@ -201,10 +201,13 @@ async def _delete_gaps(connection: Connection, keeping: list[_Keeping]) -> int:
 async def _unaggregated(connection: Connection, keeping: list[_Keeping]) -> int:
     return int(
         await connection.fetchval(
-            """SELECT count(DISTINCT (f.symbol_id, c.minute)) FROM unnest($1::integer[], $2::bigint[]) AS f (symbol_id, time)
-               JOIN checkpoint c ON c.minute < f.time AND f.symbol_id = ANY(c.symbol_ids)""",
+            """SELECT count(DISTINCT (f.symbol_id, c.minute))
+               FROM (SELECT minute, unnest(symbol_ids) AS symbol_id FROM checkpoint WHERE minute < $3) c
+               JOIN unnest($1::integer[], $2::bigint[]) AS f (symbol_id, time) USING (symbol_id)
+               WHERE c.minute < f.time""",
             [one.symbol_id for one in keeping],
             [one.raw_floor for one in keeping],
+            max(one.raw_floor for one in keeping),
         )
     )
 
