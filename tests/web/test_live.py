@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from rtchart.core.candle import Candle, fold
 from rtchart.core.interval import DAY, HOUR, INTERVALS, MINUTE, MINUTES, SECOND, Interval
 from rtchart.core.kline import Kline, newest
-from rtchart.web.live import GRACE, LATE, LiveSymbol, better
+from rtchart.web.live import GRACE, LATE, SETTLED, LiveSymbol, better
 from tests.web.klines import IDENTITY, kline
 
 START = 1_763_769_600_000  # 2025-11-22T00:00Z, a Saturday
@@ -84,6 +84,19 @@ def test_a_second_after_the_seal_changes_nothing() -> None:
     live.seal(START + MINUTE + LATE)
     assert not live.add(kline(START + SECOND))
     assert _one(live, MINUTES, START).received == 1
+
+
+def test_a_whole_minute_is_sealed_early_and_stays_whole() -> None:
+    live = LiveSymbol(IDENTITY)
+    klines = [kline(START + index * SECOND) for index in range(60)]
+    for item in klines:
+        live.add(item)
+    assert live.seal(START + MINUTE + SETTLED - 1) == []
+    (candle,) = live.seal(START + MINUTE + SETTLED)
+    assert candle.received == 60
+    live.add(klines[7])  # delivered twice
+    assert _one(live, MINUTES, START).received == 60
+    assert [candle.received for candle in live.seal(START + MINUTE + LATE)] == [60]
 
 
 def test_stored_minutes_join_the_forming_hour() -> None:

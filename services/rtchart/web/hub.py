@@ -217,6 +217,9 @@ class Hub:
             for kline in klines:
                 self._send_candle(channel, of_second(kline), _stamps(kline, consumed_us))
             return
+        if len(klines) == 1 and channel.current <= klines[0].open_time < channel.ends:
+            self._emit(channel, channel.current, now, _stamps(klines[0], consumed_us))
+            return
         periods = {interval.open_time(kline.open_time): kline for kline in klines}
         newest = max(periods)
         if newest > channel.current >= 0 and not channel.closed and channel.current not in periods:

@@ -19,6 +19,11 @@ from rtchart.core.kline import Identity, Kline
 LATE = 45 * SECOND
 """How long after a minute's end its seconds are kept; a second that comes later arrives as a revision."""
 
+SETTLED = 5 * SECOND
+"""The same for a minute that has all its seconds: at 1,500 symbols a minute of klines is 80 MB."""
+
+WHOLE = MINUTE // SECOND
+
 GRACE = 1_500
 """A period counts as closed this long (ms) after its end, when its last second did not come."""
 
@@ -49,7 +54,7 @@ def better(stored: Candle | None, folded: Candle | None) -> Candle | None:
 class LiveSymbol:
     """One symbol. Cheap while nobody looks: a second is put into a map, and its minute folded once."""
 
-    __slots__ = ("_folds", "_open_minutes", "_parts", "_prefixes", "_sealed", "identity", "loaded", "newest")
+    __slots__ = ("_folded", "_folds", "_open_minutes", "_parts", "_prefixes", "_sealed", "identity", "loaded", "newest")
 
     def __init__(self, identity: Identity) -> None:
         self.identity = identity
@@ -59,6 +64,7 @@ class LiveSymbol:
         """The largest of the chain whose stored parts were loaded; None while nobody looks."""
         self._open_minutes: dict[int, dict[int, Kline]] = {}
         self._folds: dict[int, Fold] = {}
+        self._folded: dict[int, Candle] = {}
         self._parts: dict[str, dict[int, Candle]] = {name: {} for name in _CHAIN}
         self._prefixes: dict[str, tuple[int, int, Candle | None]] = {}
         self._sealed = 0
@@ -82,9 +88,11 @@ class LiveSymbol:
             if held.content == kline.content:
                 return False
             self._folds.pop(minute, None)
+            self._folded.pop(minute, None)
             self._prefixes.clear()
             return True
         seconds[time] = kline
+        self._folded.pop(minute, None)
         if self.newest is None or time > self.newest.open_time:
             self.newest = kline
         else:
@@ -163,17 +171,18 @@ class LiveSymbol:
     def seal(self, now: int) -> list[Candle]:
         """Fold the minutes whose late seconds have come, and forget what is too old; the minutes that were folded."""
         sealed: list[Candle] = []
-        for minute in sorted(self._open_minutes):
-            if minute + MINUTE + LATE > now:
-                break
+        self._sealed = max(self._sealed, (now - LATE) // MINUTE * MINUTE)
+        for minute, seconds in sorted(self._open_minutes.items()):
+            if minute + MINUTE + (SETTLED if len(seconds) == WHOLE else LATE) > now:
+                continue
             candle = self._folded_minute(minute)
             assert candle is not None
             parts = self._parts["1m"]
-            parts[minute] = better(parts.get(minute), candle) or candle
+            sealed.append(better(parts.get(minute), candle) or candle)
+            parts[minute] = sealed[-1]
             del self._open_minutes[minute]
             self._folds.pop(minute, None)
-            self._sealed = minute + MINUTE
-            sealed.append(candle)
+            self._folded.pop(minute, None)
         if sealed:
             self._forget(now)
         return sealed
@@ -208,6 +217,9 @@ class LiveSymbol:
         self._prefixes.clear()
 
     def _folded_minute(self, minute: int) -> Candle | None:
+        folded = self._folded.get(minute)
+        if folded is not None:
+            return folded
         seconds = self._open_minutes.get(minute)
         if not seconds:
             return None
@@ -219,7 +231,10 @@ class LiveSymbol:
         for time in range(at, last, SECOND):
             if (kline := seconds.get(time)) is not None:
                 running.append(kline)
-        return running.candle()
+        candle = running.candle()
+        if candle is not None:
+            self._folded[minute] = candle
+        return candle
 
     def _times(self, interval: Interval) -> set[int]:
         """The open times of the chain's periods of which anything is known."""
@@ -238,7 +253,7 @@ class LiveSymbol:
         newest = self.newest
         minute = -1 if newest is None else newest.open_time - newest.open_time % MINUTE
         if not open_time <= minute < end:
-            return better(stored, self._folded(interval, open_time, end))
+            return better(stored, self._fold(interval, open_time, end))
         parts = [self._prefix(interval, open_time, minute), self._whole(MINUTES, minute, minute + MINUTE)]
         return better(stored, fold(interval, [part for part in parts if part is not None]))
 
@@ -256,7 +271,7 @@ class LiveSymbol:
         self._prefixes[interval.name] = (open_time, minute, prefix)
         return prefix
 
-    def _folded(self, interval: Interval, open_time: int, end: int) -> Candle | None:
+    def _fold(self, interval: Interval, open_time: int, end: int) -> Candle | None:
         return fold(interval, self._children(child_of(interval), open_time, end))
 
     def _children(self, child: Interval, start: int, end: int) -> list[Candle]:
