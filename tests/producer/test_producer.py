@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec.structs import replace
 
 from rtchart.broker.cluster import Cluster
 from rtchart.core.interval import DAY, SECOND
+from rtchart.core.messages import StreamState
 from rtchart.producer.ledger import Patience
 from rtchart.sim.exchange import Address, Config, Exchange
 from tests.producer.venue import EPOCH, Topics, producer, topics, whole
@@ -39,7 +41,13 @@ async def address(exchange: Exchange) -> AsyncIterator[Address]:
 
 
 async def streaming(there: Topics, *symbols: str) -> None:
-    await wait_until(lambda: all((state := there.state(name)) and state.status == "streaming" for name in symbols))
+    """Wait until the producer says that they stream, and klines of each were read."""
+
+    def streams(name: str) -> bool:
+        state = there.state(name)
+        return state is not None and state.status == "streaming" and bool(there.klines(name))
+
+    await wait_until(lambda: all(map(streams, symbols)))
 
 
 async def test_a_symbol_asked_for_is_streamed(cluster: Cluster, there: Topics, address: Address) -> None:
@@ -126,6 +134,44 @@ async def test_a_start_refills_from_the_watermark(
     assert refilled >= set(range(last + 2 * SECOND, last + 25 * SECOND, SECOND))
     # The last state, written at the end, says how far all is whole.
     await wait_until(lambda: (state := there.state("BTCUSDT", "two")) and (state.watermark or 0) > last + 40 * SECOND)
+
+
+async def test_the_word_of_an_instance_that_is_gone_is_taken_and_cleared(
+    cluster: Cluster, there: Topics, address: Address, exchange: Exchange
+) -> None:
+    watermark = exchange.clock.now() // SECOND * SECOND - 2_500 * SECOND
+    gone = StreamState(
+        exchange="sim", symbol="BTCUSDT", instance="gone", at=0, status="streaming", epoch=EPOCH, watermark=watermark
+    )
+    await there.was(gone, replace(gone, symbol="DELETED", instance="one"), replace(gone, exchange="binance"))
+    await there.want("BTCUSDT")
+    async with producer(cluster, address):
+        await wait_until(lambda: there.tombstones >= {"sim:BTCUSDT/gone", "sim:DELETED/one"})
+        await wait_until(lambda: there.klines("BTCUSDT"))
+        await wait_until(lambda: whole(there, "BTCUSDT", watermark + 2_520 * SECOND))
+    assert min(kline.open_time for kline in there.klines("BTCUSDT")) == watermark
+    assert "binance:BTCUSDT/gone" not in there.tombstones
+
+
+async def test_a_watermark_of_an_earlier_life_is_no_watermark(
+    cluster: Cluster, there: Topics, address: Address, exchange: Exchange
+) -> None:
+    begun = exchange.clock.now()
+    await there.was(
+        StreamState(
+            exchange="sim",
+            symbol="BTCUSDT",
+            instance="one",
+            at=0,
+            status="streaming",
+            epoch=EPOCH - 1,
+            watermark=begun // SECOND * SECOND - 500 * SECOND,
+        )
+    )
+    await there.want("BTCUSDT")
+    async with producer(cluster, address):
+        await streaming(there, "BTCUSDT")
+        assert min(kline.open_time for kline in there.klines("BTCUSDT")) > begun - 5 * SECOND
 
 
 async def test_a_lost_connection_is_made_again_and_refilled(

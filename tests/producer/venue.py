@@ -50,6 +50,12 @@ class Topics:
     async def forget(self, symbol: str) -> None:
         await self._put({f"sim:{symbol}": None})
 
+    async def was(self, *states: StreamState) -> None:
+        """Let there be states from before."""
+        async with self.cluster.producer() as producer:
+            changes: dict[str, StreamState | None] = {f"{state.identity}/{state.instance}": state for state in states}
+            await TableWriter(producer, self.cluster, STREAMS).put(changes)
+
     async def _put(self, changes: dict[str, DesiredSymbol | None]) -> None:
         async with self.cluster.producer() as producer:
             await TableWriter(producer, self.cluster, SYMBOLS).put(changes)

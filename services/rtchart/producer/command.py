@@ -105,8 +105,12 @@ async def serve(
                 health.ready()
 
         async def bury() -> None:
+            letters = producer.letters
             while True:
-                await dead_letters.publish(kafka, cluster, [await producer.letters.get()])
+                together = [await letters.get()]
+                while not letters.empty():
+                    together.append(letters.get_nowait())
+                await dead_letters.publish(kafka, cluster, together)
 
         await until_stopped(
             stopping,

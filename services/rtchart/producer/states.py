@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import get_args
@@ -22,6 +23,8 @@ EVERY = 10_000
 """Milliseconds after which a state is written again, changed or not. Readers ignore one older than 30 s."""
 LOOK = 0.5
 """Seconds between looks at what changed."""
+EXPORT_EVERY = 2.0
+"""Seconds between updates of the gauges."""
 GONE = 600_000
 """Milliseconds after which another instance's state is taken for one that will not come back."""
 
@@ -66,16 +69,16 @@ class States:
             changes[f"{identity}/{self._instance}"] = None
         due = []
         for symbol, track in self._producer.tracks.items():
-            state = track.state(self._instance, now, at)
-            told = (state.status, state.detail, state.pending)
+            told = (*track.status(now), track.pending)
             if everything or told != track.written or at - track.written_at >= EVERY:
-                changes[f"{self._producer.exchange}:{symbol}/{self._instance}"] = state
+                changes[f"{self._producer.exchange}:{symbol}/{self._instance}"] = track.state(self._instance, now, at)
                 due.append((track, told))
         forgotten = list(self._producer.forgotten)
         if changes:
             await self._put(changes)
             for track, told in due:
-                track.written, track.written_at = told, at
+                # Spread what was written at once, so that 1,500 records do not hold up the klines of one moment.
+                track.written, track.written_at = told, at - random.randrange(EVERY // 2)
             del self._producer.forgotten[: len(forgotten)]
         if self._before:
             await self._clear(at)
@@ -107,4 +110,4 @@ async def keep_exporting(producer: Producer, rest: Rest) -> None:
         metrics.RATE_LIMIT_USED.set(rest.used)
         if now is not None and ledgers:
             metrics.WATERMARK_LAG.set(max(now - min(ledger.watermark for ledger in ledgers), 0) / SECOND)
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(EXPORT_EVERY)

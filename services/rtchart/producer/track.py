@@ -101,6 +101,13 @@ class Track:
             return "stale", f"no kline since that of {last:%Y-%m-%dT%H:%M:%SZ}"
         return "streaming", ""
 
+    @property
+    def pending(self) -> tuple[Range, ...]:
+        """The gaps that are not closed, as a state names them."""
+        if self.ledger is None:
+            return self._resume.pending
+        return _few([(hole.start, hole.end) for hole in self.ledger.holes])
+
     def state(self, instance: str, now: int | None, at: int) -> StreamState:
         """The record for ``rtchart.streams``; ``at`` is this machine's time (ms)."""
         status, detail = self.status(now)
@@ -114,7 +121,7 @@ class Track:
             epoch=self.desired.epoch,
             watermark=self._resume.watermark if ledger is None else ledger.watermark,
             last_open_time=None if ledger is None else ledger.last_open_time,
-            pending=self._resume.pending if ledger is None else _few([(hole.start, hole.end) for hole in ledger.holes]),
+            pending=self.pending,
             detail=detail,
         )
 
