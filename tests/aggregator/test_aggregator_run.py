@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from rtchart.aggregator.run import run
 from rtchart.core.candle import fold
@@ -342,3 +343,26 @@ async def test_the_recorded_seconds_become_their_candles(ground: Ground) -> None
             assert made is not None and same(candle, made)
             whole += candle.received == 60
         assert whole == 6
+
+
+async def test_how_late_a_closed_minute_is_durable_is_observed_and_repairs_are_not(ground: Ground) -> None:
+    def observed() -> tuple[float, float]:
+        stage = {"stage": "minute_close_to_candle"}
+        count, total = (
+            REGISTRY.get_sample_value(f"rtchart_stage_latency_seconds_{part}", stage) or 0.0 for part in ("count", "sum")
+        )
+        return count, total
+
+    symbol_id, other = await ground.want(), await ground.want("OTHER")
+    count, total = observed()
+    await ground.put(symbol_id, minute(0)[1:])
+    await ground.put(other, minute(0, symbol="OTHER"))
+    await ground.run(START + MINUTE + 400)
+    assert observed() == (count + 1, pytest.approx(total + 0.4))
+    await ground.put(symbol_id, [second(0)])
+    await ground.run(START + 10 * MINUTE)  # a revision
+    await ground.put(symbol_id, minute(1))
+    await ground.run(START + 2 * HOUR)  # history
+    assert observed() == (count + 1, pytest.approx(total + 0.4))
+    assert REGISTRY.get_sample_value("rtchart_aggregator_outbox_pending") == 0
+    assert REGISTRY.get_sample_value("rtchart_aggregator_checkpoints_pending") == 0

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 POLL = 0.25
 """Seconds between two looks at the checkpoints: one indexed query."""
 
+ANSWER = 10.0
+"""Seconds that the database has for that query."""
+
 RETRY = 5.0
 """Seconds between two tries of what failed: the database, or revisions that Kafka did not take."""
 
@@ -64,7 +67,9 @@ async def _watch(connection: Connection, publisher: RevisionPublisher, now: Call
     loop = asyncio.get_running_loop()
     retry_at = loop.time()  # the outbox may hold what an earlier process could not send
     while True:
-        if await checkpoints.due(connection, now()):
+        async with asyncio.timeout(ANSWER):  # a server that vanished would be waited for by the hour
+            due = await checkpoints.due(connection, now())
+        if due:
             outcome = await run(connection, publisher, now)
             if outcome is None:
                 await asyncio.sleep(1)  # the CronJob's, or another replica's: it does the work
