@@ -21,6 +21,7 @@ from rtchart.core.interval import DAY, HOUR, SECOND
 from rtchart.core.kline import Kline
 from rtchart.core.messages import DeadLetter, encode
 from rtchart.inserter.batch import Batch
+from rtchart.inserter.service import POLL_RECORDS
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
 from rtchart.inserter.writer import Source, Writer
@@ -107,12 +108,17 @@ async def main(symbols: int, seconds: int, size: int, rounds: int) -> None:
             async def insert() -> None:
                 writer = Writer(session, book, SOURCE, publish)  # a new one: a writer remembers what came again
                 writing: asyncio.Task[None] | None = None
-                for batch in batches:  # as the service does
-                    writer.prepare(batch)
+                for batch in batches:  # as the service does: it plans what comes while the batch before is being stored
+                    growing = Batch()
+                    for at in range(0, len(batch), POLL_RECORDS):
+                        growing.messages += batch.messages[at : at + POLL_RECORDS]
+                        growing.records += batch.records[at : at + POLL_RECORDS]
+                        writer.prepare(growing)
+                        await asyncio.sleep(0)
+                    growing.moves = batch.moves
                     if writing is not None:
                         await writing
-                    writing = asyncio.create_task(writer.write(batch))
-                    await asyncio.sleep(0)
+                    writing = asyncio.create_task(writer.write(growing))
                 if writing is not None:
                     await writing
 

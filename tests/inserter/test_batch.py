@@ -8,7 +8,7 @@ import pytest
 from rtchart.core.interval import DAY, HOUR, SECOND
 from rtchart.core.kline import Identity
 from rtchart.core.messages import GapOpened
-from rtchart.inserter.batch import FUTURE, Batch, Plan, Refusal, plan
+from rtchart.inserter.batch import FUTURE, Batch, Plan, Refusal, extend
 from rtchart.store.offsets import Move
 from rtchart.store.symbols import SymbolRow
 from tests.inserter.material import NOW, T0, kline, records
@@ -22,7 +22,9 @@ def batch_of(*messages, partition: int = 0, offset: int = 0) -> Batch:
 
 def planned(batch: Batch, *, epoch: int = 0, deleted: bool = False, kline_hours: int = 48) -> Plan:
     row = SymbolRow(1, Identity("sim", "BTCUSDT"), epoch, kline_hours, False, deleted)
-    return plan(batch, {("sim", "BTCUSDT"): row}, "klines", NOW)
+    found = Plan(NOW)
+    extend(found, batch, {("sim", "BTCUSDT"): row}, "klines")
+    return found
 
 
 def test_the_newest_version_of_a_second_is_kept_wherever_it_stands():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import islice, repeat
 from typing import NamedTuple
 
 import msgspec
@@ -48,14 +48,13 @@ class Batch:
         self.size = 0
         """Bytes of the records' values."""
         self.plan: Plan | None = None
-        """What it asks for, if that was worked out ahead."""
+        """What its first records ask for, as far as that was worked out ahead."""
 
     def __len__(self) -> int:
         return len(self.records)
 
     def add(self, records: Iterable[Record], positions: Mapping[int, int]) -> None:
         """Append records. ``positions`` holds the offset from which a partition that is new here was read."""
-        self.plan = None
         for record in records:
             value = record.value or b""
             self._append(record, read(value), positions[record.partition])
@@ -123,8 +122,12 @@ def name_is_sound(exchange: str, symbol: str) -> bool:
 
 @dataclass
 class Plan:
-    """What a batch asks of the database. Symbols appear by their id."""
+    """What a batch asks of the database, made by `extend`. Symbols appear by their id."""
 
+    at: int
+    """The time (ms) that its floors are of."""
+    planned: int = 0
+    """How many of the batch's records are in it."""
     seconds: dict[Second, Kline] = field(default_factory=dict)
     opened: dict[int, list[GapOpened]] = field(default_factory=dict)
     absent: dict[int, list[Absent]] = field(default_factory=dict)
@@ -139,15 +142,14 @@ class Plan:
     """Klines of a life of the symbol that is over."""
 
 
-def plan(batch: Batch, symbols: Mapping[tuple[str, str], SymbolRow], topic: str, now: int) -> Plan:
-    """Sort a batch's messages: of each second the newest version, without what is too old or of a dead epoch.
+def extend(out: Plan, batch: Batch, symbols: Mapping[tuple[str, str], SymbolRow], topic: str) -> None:
+    """Sort what the batch got since: of each second the newest version, without what is too old or of a dead epoch.
 
     ``symbols`` are the rows by (exchange, symbol).
     """
-    out = Plan()
-    seconds = out.seconds
+    now, seconds = out.at, out.seconds
     floors: dict[int, int] = {}
-    for number, message in enumerate(batch.messages):
+    for number, message in enumerate(islice(batch.messages, out.planned, None), out.planned):
         if isinstance(message, Refusal):
             out.letters.append(_letter(batch.records[number], message, topic, now))
             continue
@@ -181,7 +183,7 @@ def plan(batch: Batch, symbols: Mapping[tuple[str, str], SymbolRow], topic: str,
             out.absent.setdefault(row.symbol_id, []).append(message)
         else:
             out.listings[row.symbol_id] = message
-    return out
+    out.planned = len(batch)
 
 
 def newer(held: Kline, come: Kline) -> Kline:

@@ -73,8 +73,6 @@ class Inserter:
             while True:
                 self._begin_work(group)
                 if self._is_full() and self._work is not None:
-                    if self._batch.plan is None:
-                        self._writer.prepare(self._batch)
                     await asyncio.wait({self._work}, timeout=PATIENCE)
                     if not self._work.done():
                         metrics.PAUSED.set(1)
@@ -154,6 +152,7 @@ class Inserter:
             if not len(self._batch):
                 self._due = time.monotonic() + self._limits.seconds
             self._batch.add(records, self._positions)
+            self._writer.prepare(self._batch)
             for partition, move in self._batch.moves.items():
                 self._positions[partition] = move.next
             self._batch.lost |= self._lost.intersection(self._batch.moves)

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from rtchart.core.interval import DAY, HOUR
+from rtchart.core.interval import DAY, HOUR, MINUTE
 from rtchart.core.messages import Absent, DeadLetter, GapOpened
 from rtchart.core.symbol import raw_floor
 from rtchart.inserter import metrics
-from rtchart.inserter.batch import Batch, Plan, plan
+from rtchart.inserter.batch import Batch, Plan, extend
 from rtchart.inserter.ledger import concern, settle
 from rtchart.inserter.loss import lost_gaps
 from rtchart.inserter.session import Session
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 CAREFUL_BATCHES = 20
 """After a second came again, so many batches are not tried the short way, which would be done for nothing."""
+
+PLAN_AGE = MINUTE
+"""Milliseconds for which a plan made ahead is good: after an outage the raw floor is another."""
 
 LATENCIES_PER_BATCH = 100
 
@@ -86,17 +89,20 @@ class Writer:
                 await self._publish(work.letters)
 
     def prepare(self, batch: Batch) -> None:
-        """Do ahead what needs no database: while the batch before this one is being stored, say."""
-        work = plan(batch, self._book.rows, self._source.topic, self._clock())
-        batch.plan = None if work.unknown else work
+        """Do ahead what needs no database, for what the batch got since: while the one before it is being stored, say."""
+        batch.plan = batch.plan or Plan(self._clock())
+        extend(batch.plan, batch, self._book.rows, self._source.topic)
 
     async def _commit(self, connection: Connection, batch: Batch) -> tuple[Plan, Stored]:
         now = self._clock()
-        # A plan made ahead serves once: what is tried again may be tried much later.
-        work, batch.plan = batch.plan or plan(batch, self._book.rows, self._source.topic, now), None
+        if batch.plan is None or batch.plan.at < now - PLAN_AGE:
+            batch.plan = Plan(now)
+        self.prepare(batch)
+        work, batch.plan = batch.plan, None  # what is tried again is planned again
         if work.unknown:
             await self._book.ensure(connection, work.unknown)
-            work = plan(batch, self._book.rows, self._source.topic, now)
+            work = Plan(now)
+            extend(work, batch, self._book.rows, self._source.topic)
         await self._ensure_partitions(connection, work)
         try:
             async with connection.transaction():
