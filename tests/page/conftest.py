@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 from scripts import page as verbs
 
 from tests.page.browser import ARGUMENTS, complaints
 from tests.page.stage import Stage, serving
+
+DEADLINE = 40_000
+"""Milliseconds that a condition may take to come true on a busy machine."""
+expect.set_options(timeout=DEADLINE)
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +40,7 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     """
     context = await browser.new_context(viewport={"width": 1200, "height": 760})
     page = await context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(DEADLINE)
     page.complaints = found = complaints(page)  # type: ignore[attr-defined]
     yield page
     await context.close()

@@ -41,6 +41,8 @@ class Stage:
     pages: list[int] = field(default_factory=list)
     """The `end` of every page of history that was asked for."""
     url: str = ""
+    unknown: bool = False
+    """Whether subscriptions are refused, as by a server that has yet to learn of the symbol."""
     refuse: bool = False
     """Whether sockets are closed at once."""
     _clients: set[Client] = field(default_factory=set)
@@ -177,6 +179,8 @@ class Client:
                 now, venue = now_ms(), self.stage.exchange
                 tickers = [market.ticker(venue, name, now) for name in self.stage.symbols]
                 return [{"op": "tickers", "id": message["id"], "tickers": tickers}]
+            case {"op": "subscribe"} if self.stage.unknown:
+                return [{"op": "error", "id": message["id"], "code": "unknown_symbol", "message": "BTCUSDT is not followed"}]
             case {"op": "subscribe"}:
                 view, since = _view(message), message.get("since")
                 self.views.append(view)

@@ -224,6 +224,15 @@ async def test_a_tab_that_wakes_up_with_a_dead_connection_resumes(stage: Stage, 
     await expect(page.locator("#status-connection")).to_have_text("Live")
 
 
+async def test_a_refused_view_is_said_and_tried_again(stage: Stage, page: Page) -> None:
+    stage.unknown = True
+    await page.goto(stage.url)
+    await expect(page.locator("#notice")).to_have_text("Nothing to show: BTCUSDT is not followed.")
+    stage.unknown = False
+    await until(page, "r.candles().length >= 400")
+    await expect(page.locator("#notice")).to_be_hidden()
+
+
 async def test_the_server_can_ask_for_a_new_subscription(stage: Stage, page: Page) -> None:
     await opened(page, stage)
     await stage.send({"op": "resync", "exchange": "binance", "symbol": "BTCUSDT", "interval": "1m"})

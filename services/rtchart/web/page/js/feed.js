@@ -23,8 +23,9 @@ import { Connection } from "./connection.js";
 
 /** Candles in a snapshot. */
 export const LIMIT = 500;
-/** How long after the server's wish a view is subscribed again, and as much again by chance (ms). */
+/** How long after the server's wish, or its refusal, a view is subscribed again (ms). */
 const RESYNC = 250;
+const REFUSED = 1_500;
 
 export class Feed {
   /** @type {{ view: View, handlers: ViewHandlers, id: number } | null} */
@@ -113,25 +114,30 @@ export class Feed {
       case "gap":
         return handlers.onGap(message);
       case "resync":
-        return this.#resync();
+        // Not at once: a server that is in trouble asks all its clients, and may ask again.
+        return this.#subscribeLater(RESYNC);
     }
   }
 
-  #resync() {
-    // Not at once: a server that is in trouble asks all its clients, and may ask again.
+  /**
+   * Subscribe again, unless something else was subscribed in the meantime.
+   * @param {number} delay in ms, and up to as much again by chance
+   */
+  #subscribeLater(delay) {
     const id = this.#shown?.id;
-    setTimeout(
-      () => {
-        if (this.#shown?.id === id) this.#subscribe();
-      },
-      RESYNC * (1 + Math.random()),
-    );
+    const again = () => {
+      if (this.#shown?.id === id) this.#subscribe();
+    };
+    setTimeout(again, delay * (1 + Math.random()));
   }
 
   /** @param {{ id?: number, code: string, message: string }} error */
   #refused({ id, code, message }) {
-    if (this.#shown && id === this.#shown.id) this.#shown.handlers.onRefused(message);
-    else if (code !== "not_subscribed") console.warn("the server refused a message:", message);
+    if (this.#shown && id === this.#shown.id) {
+      this.#shown.handlers.onRefused(message);
+      // A server that has just started may not know the symbol yet, and one that was deleted may come back.
+      this.#subscribeLater(REFUSED);
+    } else if (code !== "not_subscribed") console.warn("the server refused a message:", message);
   }
 
   /**

@@ -1,4 +1,10 @@
-/** Where the page's parts meet. */
+/**
+ * Where the page's parts meet.
+ *
+ * connection → feed → view (store, history, chart) → card, status; feed → sidebar. What is pure has no document and is tested
+ * in Node: store, bars, bands, interval, format, latency, meter, url, choose, history, backoff. Texts are in texts.js, colours
+ * in css/tokens.css, the protocol's types in protocol.js.
+ */
 
 import * as api from "./api.js";
 import { Card } from "./card.js";
