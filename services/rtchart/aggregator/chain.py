@@ -17,9 +17,8 @@ class Chain:
     own: dict[str, Interval]
     """Each interval as the symbol has it: ``3d`` with its anchor."""
 
-    def parents(self, name: str) -> list[Interval]:
-        """The intervals that are folded from this one."""
-        return [self.own[parent] for parent, child in self.child.items() if child.name == name]
+    parents: dict[str, list[Interval]]
+    """The intervals that are folded from each."""
 
 
 @lru_cache(maxsize=4096)
@@ -33,4 +32,5 @@ def chain(intervals: tuple[str, ...], listed_day: int | None) -> Chain:
     return Chain(
         child={interval.name: child for interval, child in made_of.items()},
         own={interval.name: interval for interval in made_of},
+        parents={own.name: [parent for parent, child in made_of.items() if child.name == own.name] for own in made_of},
     )

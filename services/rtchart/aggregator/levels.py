@@ -75,16 +75,15 @@ class Levels:
     async def _level(self, name: str, periods: Sequence[Period]) -> None:
         made: list[tuple[int, Candle]] = []
         for part in self._parts(name, periods):
-            spans = [Span(period.symbol_id, child.name, period.open_time, end) for period, _, child, end in part]
-            children = await candles.read_candles(self._connection, spans)
-            for (period, interval, _, _), found in zip(part, children, strict=True):
+            children = await candles.read_candles(self._connection, [span for span, _ in part])
+            for (span, interval), found in zip(part, children, strict=True):
                 if candle := fold(interval, found):
-                    made.append((period.symbol_id, candle))
+                    made.append((span.symbol_id, candle))
         await self._write(INTERVALS[name], made)
 
-    def _parts(self, name: str, periods: Iterable[Period]) -> Iterator[list[tuple[Period, Interval, Interval, int]]]:
-        """The periods that can be folded, each with its interval, the child's and its end, in portions to read at once."""
-        part: list[tuple[Period, Interval, Interval, int]] = []
+    def _parts(self, name: str, periods: Iterable[Period]) -> Iterator[list[tuple[Span, Interval]]]:
+        """What the periods that can be folded are made of, each with its own interval, in portions to read at once."""
+        part: list[tuple[Span, Interval]] = []
         size = 0
         for period in periods:
             series = self._series[period.symbol_id]
@@ -94,7 +93,7 @@ class Levels:
             if period.open_time < series.floor(child, self._now):
                 continue
             end = interval.next_open(period.open_time)
-            part.append((period, interval, child, end))
+            part.append((Span(period.symbol_id, child.name, period.open_time, end), interval))
             size += (end - period.open_time) // child.length
             if size >= READ_AT_ONCE:
                 yield part
@@ -108,7 +107,7 @@ class Levels:
         self.folded.revisions += len(written)
         for change in written:
             series = self._series[change.symbol_id]
-            for parent in chain(series.intervals, series.listed_day).parents(interval.name):
+            for parent in chain(series.intervals, series.listed_day).parents[interval.name]:
                 self._wanted[parent.name].add(Period(change.symbol_id, parent.open_time(change.open_time)))
         return written
 
