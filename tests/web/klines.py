@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from rtchart.core.interval import MINUTE, SECOND
 from rtchart.core.kline import Identity, Kline
+from rtchart.process.clock import now_ms
 
 IDENTITY = Identity("sim", "BTCUSDT")
 
@@ -27,3 +29,13 @@ def kline(
         taker_buy_quote_volume="0.25",
         version=open_time + version_after,
     )
+
+
+def this_minute() -> int:
+    """The open time of the minute that is now."""
+    return now_ms() // MINUTE * MINUTE
+
+
+def seconds(minute: int, *numbers: int) -> list[Kline]:
+    """These seconds of a minute, or all sixty."""
+    return [kline(minute + number * SECOND, close=str(1 + number % 9)) for number in numbers or range(60)]

@@ -120,6 +120,13 @@ class Hub:
             channel.entry.looked_at = self._clock()
         self._count()
 
+    def gone(self, entry: Entry) -> None:
+        """The symbol is no longer asked for: its subscriptions end, and their clients are told to look anew."""
+        for channel in list(entry.channels.values()):
+            for client in (*channel.clients, *channel.joining):
+                self.unsubscribe(client, channel)
+                client.put((channel, "resync"), channel.resync)
+
     def subscribed(self, client: Client, identity: Identity, interval: str) -> Channel | None:
         """The client's channel of a symbol and interval."""
         for channel in client.channels:

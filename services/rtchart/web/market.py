@@ -75,12 +75,13 @@ class Market:
         entry = self.get(identity)
         return entry.live.newest.close if entry is not None and entry.live.newest is not None else None
 
-    def drop(self, identity: Identity) -> None:
-        """The symbol is no longer asked for: what is live of it goes, what somebody still looks at stays as it is."""
+    def drop(self, identity: Identity) -> Entry | None:
+        """The symbol is no longer asked for: forget what is live of it. The entry that it had."""
         entry = self._entries.pop(str(identity).encode(), None)
         if entry is not None:
             self.moved.discard(entry)
             self.changed.pop(entry, None)
+        return entry
 
     def refresh_epochs(self) -> None:
         """The catalog changed."""

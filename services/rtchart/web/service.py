@@ -139,7 +139,8 @@ class Web:
     async def _follow_wishes(self) -> None:
         async for changes in Table(self._cluster, SYMBOLS, DesiredSymbol).follow():
             for identity in self.catalog.wish(changes):
-                self.market.drop(identity)
+                if (entry := self.market.drop(identity)) is not None:
+                    self.hub.gone(entry)
             self.market.refresh_epochs()
             self._wished.set()
             if changes:
