@@ -136,6 +136,8 @@ class Plan:
     unknown: dict[tuple[str, str], int] = field(default_factory=dict)
     """(exchange, symbol) without a row, or with one of an older epoch, and the newest epoch in the batch: the plan is good for
     nothing before these have their rows."""
+    places: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
+    """Of each (exchange, symbol) met: its id, its epoch and its raw floor."""
     dropped_old: int = 0
     """Klines below the raw floor: their seconds are not kept any more, their candles are not folded again."""
     dropped_epoch: int = 0
@@ -147,43 +149,54 @@ def extend(out: Plan, batch: Batch, symbols: Mapping[tuple[str, str], SymbolRow]
 
     ``symbols`` are the rows by (exchange, symbol).
     """
-    now, seconds = out.at, out.seconds
-    floors: dict[int, int] = {}
+    places, latest, keep = out.places, out.at + FUTURE, out.seconds.setdefault
     for number, message in enumerate(islice(batch.messages, out.planned, None), out.planned):
         if isinstance(message, Refusal):
-            out.letters.append(_letter(batch.records[number], message, topic, now))
-            continue
-        name = (message.exchange, message.symbol)
-        row = symbols.get(name)
-        if row is None and name_is_sound(*name):
-            out.unknown[name] = max(message.epoch, out.unknown.get(name, 0))
-        elif row is None:
-            refusal = Refusal("invalid_kline", f"{message.exchange!r}, {message.symbol!r} cannot be an exchange and a symbol")
-            out.letters.append(_letter(batch.records[number], refusal, topic, now))
-        elif message.epoch < row.epoch or (row.deleted and message.epoch == row.epoch):
-            out.dropped_epoch += isinstance(message, Kline)
-        elif message.epoch > row.epoch:
-            out.unknown[name] = max(message.epoch, out.unknown.get(name, 0))
-        elif isinstance(message, Kline):
-            floor = floors.get(row.symbol_id)
-            if floor is None:
-                floor = floors[row.symbol_id] = raw_floor(row.kline_hours, now)
-            if message.open_time < floor:
-                out.dropped_old += 1
-            elif message.open_time > now + FUTURE:
-                refusal = Refusal("invalid_kline", f"open_time {message.open_time} is more than a week after {now}")
-                out.letters.append(_letter(batch.records[number], refusal, topic, now))
-            else:
-                key = (row.symbol_id, message.open_time)
-                held = seconds.get(key)
-                seconds[key] = message if held is None else newer(held, message)
-        elif isinstance(message, GapOpened):
-            out.opened.setdefault(row.symbol_id, []).append(message)
-        elif isinstance(message, Absent):
-            out.absent.setdefault(row.symbol_id, []).append(message)
+            refusal: Refusal | None = message
         else:
-            out.listings[row.symbol_id] = message
+            # The common case, in as few steps as can be: a kline of a symbol that was met before.
+            place = places.get((message.exchange, message.symbol))
+            if place is not None and isinstance(message, Kline):
+                symbol_id, epoch, floor = place
+                if message.epoch == epoch and floor <= message.open_time <= latest:
+                    held = keep((symbol_id, message.open_time), message)
+                    if held is not message:
+                        out.seconds[symbol_id, message.open_time] = newer(held, message)
+                    continue
+            refusal = _sort(out, message, symbols)
+        if refusal is not None:
+            out.letters.append(_letter(batch.records[number], refusal, topic, out.at))
     out.planned = len(batch)
+
+
+def _sort(out: Plan, message: KlineMessage, symbols: Mapping[tuple[str, str], SymbolRow]) -> Refusal | None:
+    """Put one message where it belongs; why it belongs nowhere."""
+    name = (message.exchange, message.symbol)
+    row = symbols.get(name)
+    if row is None and not name_is_sound(*name):
+        return Refusal("invalid_kline", f"{message.exchange!r}, {message.symbol!r} cannot be an exchange and a symbol")
+    if row is None or message.epoch > row.epoch:
+        out.unknown[name] = max(message.epoch, out.unknown.get(name, 0))
+    elif message.epoch < row.epoch or row.deleted:
+        out.dropped_epoch += isinstance(message, Kline)
+    elif isinstance(message, Kline):
+        floor = raw_floor(row.kline_hours, out.at)
+        out.places[name] = (row.symbol_id, row.epoch, floor)
+        if message.open_time > out.at + FUTURE:
+            return Refusal("invalid_kline", f"open_time {message.open_time} is more than a week after {out.at}")
+        if message.open_time < floor:
+            out.dropped_old += 1
+        else:
+            key = (row.symbol_id, message.open_time)
+            held = out.seconds.get(key)
+            out.seconds[key] = message if held is None else newer(held, message)
+    elif isinstance(message, GapOpened):
+        out.opened.setdefault(row.symbol_id, []).append(message)
+    elif isinstance(message, Absent):
+        out.absent.setdefault(row.symbol_id, []).append(message)
+    else:
+        out.listings[row.symbol_id] = message
+    return None
 
 
 def newer(held: Kline, come: Kline) -> Kline:
