@@ -28,11 +28,11 @@ from rtchart.core.kline import Kline
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.process.clock import now_ms, now_us
 from rtchart.process.health import Health
+from rtchart.store.reader import Reader
 from rtchart.web import server
 from rtchart.web.api import Sources
 from rtchart.web.app import Origins, create_app
 from rtchart.web.catalog import Catalog
-from rtchart.web.history import History
 from rtchart.web.hub import Hub
 from rtchart.web.market import Market
 from rtchart.web.page import Page
@@ -55,7 +55,7 @@ def symbol(number: int) -> str:
 async def ours(port: asyncio.Future[int]) -> Tick:
     catalog = Catalog()
     market = Market(catalog)
-    hub, history = Hub(market, now_ms), History("postgresql://127.0.0.1:1/none")
+    hub, history = Hub(market, now_ms), Reader("postgresql://127.0.0.1:1/none", service="web")
     catalog.wish({f"sim:{symbol(n)}": DesiredSymbol("sim", symbol(n), epoch=0) for n in range(10)})
     sources = Sources(catalog, market, hub, Views(market, catalog, history, now_ms), history, now_ms, lambda: 0, lambda: {})
     app = create_app(sources, Health(), Page("", {}, ""), Origins(), 10_000)
@@ -147,7 +147,7 @@ async def contend(name: str) -> None:
 # ── clients ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Reader(asyncio.Protocol):
+class Counter(asyncio.Protocol):
     """A client that counts the messages in the frames it gets, and parses no more than it must."""
 
     def __init__(self, subscriptions: int) -> None:
@@ -179,7 +179,7 @@ async def read(port: int, clients: int, subscriptions: int) -> None:
     loop = asyncio.get_running_loop()
     readers = []
     for _ in range(clients):
-        _, reader = await loop.create_connection(lambda: Reader(subscriptions), "127.0.0.1", port)
+        _, reader = await loop.create_connection(lambda: Counter(subscriptions), "127.0.0.1", port)
         await reader.opened
         readers.append(reader)
     await asyncio.sleep(0.5)

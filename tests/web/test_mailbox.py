@@ -8,11 +8,11 @@ import json
 import pytest
 
 from rtchart.core.interval import INTERVALS, MINUTE, MINUTES, SECOND
+from rtchart.store.reader import Reader
 from rtchart.web import hub as hubs
 from rtchart.web.catalog import Catalog
 from rtchart.web.channel import MAX_BOX, MAX_REPLIES, Client
 from rtchart.web.connection import Connection
-from rtchart.web.history import History
 from rtchart.web.hub import Hub
 from rtchart.web.market import Entry, Market
 from rtchart.web.views import Views
@@ -161,7 +161,7 @@ class NeverReads:
 async def test_a_stalled_client_is_closed_with_1008(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage()
     client, socket = Client("127.0.0.1"), NeverReads()
-    views = Views(stage.market, stage.catalog, History("postgresql://nowhere"), lambda: stage.now)
+    views = Views(stage.market, stage.catalog, Reader("postgresql://nowhere", service="web"), lambda: stage.now)
     serving = asyncio.create_task(Connection(socket, client, stage.hub, views, stage.catalog, stage.market).run())
     client.reply("{}")
     await socket.sending.wait()
@@ -179,7 +179,7 @@ async def test_draining_does_not_wait_for_a_stalled_client(monkeypatch: pytest.M
     monkeypatch.setattr(hubs, "DRAIN", 0.01)
     stage = Stage()
     client, socket = Client("127.0.0.1"), NeverReads()
-    views = Views(stage.market, stage.catalog, History("postgresql://nowhere"), lambda: stage.now)
+    views = Views(stage.market, stage.catalog, Reader("postgresql://nowhere", service="web"), lambda: stage.now)
     serving = asyncio.create_task(Connection(socket, client, stage.hub, views, stage.catalog, stage.market).run())
     client.reply("{}")
     await socket.sending.wait()

@@ -19,8 +19,8 @@ from rtchart.core.kline import Kline, Source
 from rtchart.store import history as stored
 from rtchart.store.database import Connection
 from rtchart.store.history import MAX_PARAMETER, Page, Run
+from rtchart.store.reader import DatabaseAway, Reader
 from rtchart.web.catalog import Catalog, Refused
-from rtchart.web.history import DatabaseAway, History
 from rtchart.web.hub import Hub
 from rtchart.web.market import Market
 from rtchart.web.openapi import operation
@@ -148,7 +148,7 @@ class Sources:
     market: Market
     hub: Hub
     views: Views
-    history: History
+    history: Reader
     clock: Callable[[], int]
     lag: Callable[[], int]
     not_ready: Callable[[], dict[str, str]]

@@ -22,12 +22,12 @@ from rtchart.process.run import until_stopped
 from rtchart.store import history as stored
 from rtchart.store import offsets
 from rtchart.store.database import Connection
+from rtchart.store.reader import DatabaseAway, Reader
 from rtchart.web import metrics, page, server
 from rtchart.web.api import Sources
 from rtchart.web.app import Origins, create_app
 from rtchart.web.catalog import Catalog
 from rtchart.web.feed import SILENT, Klines, always, follow_revisions
-from rtchart.web.history import DatabaseAway, History
 from rtchart.web.hub import Hub
 from rtchart.web.market import Market
 from rtchart.web.tickers import QUARTER, WINDOW, bucket_of
@@ -71,7 +71,7 @@ class Web:
         self.catalog = Catalog()
         self.market = Market(self.catalog)
         self.hub = Hub(self.market, clock)
-        self.history = History(settings.database)
+        self.history = Reader(settings.database, service="web")
         self.klines = Klines(cluster, self.market, self.hub)
         views = Views(self.market, self.catalog, self.history, clock)
         self.sources = Sources(

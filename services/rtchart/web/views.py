@@ -11,9 +11,9 @@ from rtchart.core.interval import MINUTES, SECOND, Interval
 from rtchart.store import history as stored
 from rtchart.store.database import Connection
 from rtchart.store.history import MAX_PARAMETER, Page, StoredSymbol
+from rtchart.store.reader import DatabaseAway, Reader
 from rtchart.web import parts
 from rtchart.web.catalog import Catalog, Known
-from rtchart.web.history import DatabaseAway, History
 from rtchart.web.live import DAYS, HOURS, better, child_of
 from rtchart.web.market import Entry, Market
 from rtchart.web.parts import Parts
@@ -43,7 +43,7 @@ class _Stored:
 class Views:
     """Composes views. ``clock`` gives milliseconds."""
 
-    def __init__(self, market: Market, catalog: Catalog, history: History, clock: Callable[[], int]) -> None:
+    def __init__(self, market: Market, catalog: Catalog, history: Reader, clock: Callable[[], int]) -> None:
         self._market = market
         self._catalog = catalog
         self._history = history

@@ -1,4 +1,4 @@
-"""The database as the web sees it: read only, and allowed to be away."""
+"""Reading from a database that may be away: for services that go on without it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import asyncpg
-
 from rtchart.core.errors import UserError
 from rtchart.process.logs import fields
 from rtchart.store.database import Connection, Pool, connect_pool, place
+from rtchart.store.failures import is_outage
 from rtchart.store.migrate import LATEST, schema_version
 
 log = logging.getLogger(__name__)
@@ -29,11 +28,12 @@ class DatabaseAway(Exception):
     """The database cannot be read now; the text says why."""
 
 
-class History:
+class Reader:
     """Reads in the database, each in one REPEATABLE READ transaction, so that its parts agree with each other."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, service: str) -> None:
         self._url = url
+        self._service = service
         self._pool: Pool | None = None
         self.why = "not connected yet"
         """Why it is away; empty while it answers."""
@@ -55,10 +55,10 @@ class History:
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
                 return await work(connection)  # type: ignore[arg-type]
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
+        except Exception as error:
+            if not is_outage(error):
+                raise
             self._lost(str(error) or "it did not answer in time")
-        except (asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError) as error:
-            self._lost(str(error))
         raise DatabaseAway(self.why)
 
     async def keep(self, back: Callable[[], Awaitable[None]]) -> None:
@@ -70,7 +70,7 @@ class History:
                     await back()
                 except (UserError, DatabaseAway) as error:
                     if self.why != str(error):
-                        log.warning("serving without history: %s", error)
+                        log.warning("going on without the database: %s", error)
                     self.why = str(error)
                 finally:
                     self.asked.set()
@@ -84,20 +84,22 @@ class History:
 
     async def _connect(self) -> None:
         if self._pool is None:
-            self._pool = await connect_pool(self._url, service="web", size=POOL)
+            self._pool = await connect_pool(self._url, service=self._service, size=POOL)
         try:
             async with asyncio.timeout(PATIENCE), self._pool.acquire() as connection:
                 version = await schema_version(connection)  # type: ignore[arg-type]
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except Exception as error:
+            if not is_outage(error):
+                raise
             raise DatabaseAway(str(error) or "it did not answer in time") from None
         if version < LATEST:
             raise DatabaseAway(
                 f"{place(self._url)} is at schema {version} and must be at {LATEST}; run `rtchart migrate --database …`"
             )
         self.why = ""
-        log.info("reading history", extra=fields(database=place(self._url)))
+        log.info("reading the database", extra=fields(database=place(self._url)))
 
     def _lost(self, why: str) -> None:
         if not self.why:
-            log.warning("the database is away; serving what is live", extra=fields(database=place(self._url), why=why))
+            log.warning("the database is away; going on without it", extra=fields(database=place(self._url), why=why))
         self.why = why or "it does not answer"
