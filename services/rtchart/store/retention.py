@@ -69,8 +69,10 @@ async def sweep(connection: Connection, now: int) -> Swept:
         for row in await connection.fetch("SELECT symbol_id, kline_hours, candle_days FROM symbol")
     ]
     if keeping:
-        await _drop_partitions(connection, min(one.raw_floor for one in keeping), swept)
-        swept.klines = await _delete_klines(connection, keeping)
+        longest = min(one.raw_floor for one in keeping)
+        await _drop_partitions(connection, longest, swept)
+        # Those who keep their seconds longest lose them with the partition, which costs nothing: up to six hours later.
+        swept.klines = await _delete_klines(connection, [one for one in keeping if one.raw_floor > longest])
         swept.candles = await _delete_candles(connection, keeping)
         swept.gaps = await _delete_gaps(connection, keeping)
         swept.unaggregated = await _unaggregated(connection, keeping)
