@@ -68,7 +68,7 @@ export class Shading {
         if (right <= left) continue;
         context.save();
         context.fillStyle = context.strokeStyle = band.kind === "repairing" ? palette.repairing : palette.missing;
-        context.globalAlpha = 0.4;
+        context.globalAlpha = band.kind === "repairing" ? 0.8 : 0.4;
         context.fillRect(left, 0, right - left, bitmapSize.height);
         context.globalAlpha = 1;
         if (band.kind !== "repairing") hatch(context, left, right, bitmapSize.height, STRIPE * ratio);
