@@ -141,8 +141,11 @@ class Inserter:
         except OffsetLost as error:
             log.error("records were lost before they were read", extra=fields(error=str(error)))
             metrics.OFFSETS_LOST.inc()
-            self._lost.add(error.partition)
-            group.place({error.partition: error.earliest})
+            # With records from before the cut in the batch, it is placed anew from what is stored (`_place`), so that a batch
+            # never holds both sides of a cut.
+            if error.partition not in self._batch.moves:
+                self._lost.add(error.partition)
+                group.place({error.partition: error.earliest})
             return
         except KafkaUnavailable as error:
             self._health.unready("kafka", str(error))
