@@ -36,6 +36,7 @@ from rtchart.process.run import run
     metavar="URL",
     help="A PostgreSQL that runs: postgresql://USER@HOST:PORT/NAME, of the database's owner.  [default: an embedded one]",
 )
+@options.option("--host", "127.0.0.1", help="Address of the page, the API and the socket; 0.0.0.0: every one.")
 @options.option("--port", 8000, type=click.IntRange(1, 65535), help="Port of the page, the API and the socket.")
 @options.option(
     "--data-dir", "rtchart-data", type=click.Path(path_type=Path), metavar="FOLDER", help="What survives a restart."
@@ -49,6 +50,7 @@ def command(
     kafka: str | None,
     topic_prefix: str,
     database: str | None,
+    host: str,
     port: int,
     data_dir: Path,
     log_level: str,
@@ -67,6 +69,7 @@ def command(
         kafka=kafka,
         topic_prefix=topic_prefix,
         database=database,
+        host=host,
         port=port,
         log_level=log_level,
     )

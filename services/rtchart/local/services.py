@@ -23,6 +23,7 @@ class Setting:
     topic_prefix: str
     databases: Mapping[str, str]
     """URL for each of `rtchart.store.migrate.ROLES`."""
+    host: str
     port: int
     admin_ports: Mapping[str, int]
     """By service."""
@@ -38,7 +39,7 @@ def pipeline(setting: Setting) -> list[Service]:
         "producer": venue,
         "inserter": {"DATABASE": inserter},
         "aggregator": {"DATABASE": aggregator},
-        "web": {"DATABASE": web, "PORT": str(setting.port), "HOST": "127.0.0.1"},
+        "web": {"DATABASE": web, "PORT": str(setting.port), "HOST": setting.host},
     }
     return [Service(name, {**common, **options, "ADMIN_PORT": str(setting.admin_ports[name])}) for name, options in own.items()]
 

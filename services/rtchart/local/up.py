@@ -62,6 +62,7 @@ class Options:
     kafka: str | None = None
     topic_prefix: str = ""
     database: str | None = None
+    host: str = LOOPBACK
     port: int = 8000
     log_level: str = "info"
 
@@ -83,7 +84,7 @@ class Up:
     async def _run(self, folder: Path) -> None:
         options, say = self._options, self._screen.say
         manifests = symbols_folder(folder, options.symbols)
-        _refuse_taken(options.port)
+        _refuse_taken(options.host, options.port)
         supervisor = Supervisor(folder, say)
         try:
             await supervisor.end_leftovers()
@@ -95,7 +96,14 @@ class Up:
             current = await Table(cluster, SYMBOLS, DesiredSymbol).snapshot()
             admin_ports = dict(zip(SCRAPED, free_ports(len(SCRAPED)), strict=True))
             setting = Setting(
-                venue, kafka, options.topic_prefix, databases, options.port, admin_ports, log_level=options.log_level
+                venue,
+                kafka,
+                options.topic_prefix,
+                databases,
+                options.host,
+                options.port,
+                admin_ports,
+                log_level=options.log_level,
             )
             for service in pipeline(setting):
                 supervisor.start(service)
@@ -202,7 +210,8 @@ class Up:
                     if (await http.get(f"http://{LOOPBACK}:{admin_port}/readyz")).is_success:
                         break
                 await asyncio.sleep(0.1)
-        self._screen.say(f"rtchart is at http://{LOOPBACK}:{self._options.port} (venue {venue.name}, {where})")
+        host = LOOPBACK if self._options.host == "0.0.0.0" else self._options.host
+        self._screen.say(f"rtchart is at http://{host}:{self._options.port} (venue {venue.name}, {where})")
 
     async def _keep(self, engine: Engine) -> None:
         """Start the engine again when it ends by itself."""
@@ -235,13 +244,13 @@ async def _live_stored(database: str) -> bool:
         await connection.close()
 
 
-def _refuse_taken(port: int) -> None:
+def _refuse_taken(host: str, port: int) -> None:
     """Say at once, and not in a log, that the page's port is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((LOOPBACK, port))
+            probe.bind((host, port))
         except OSError as error:
             raise UserError(
-                f"cannot serve the page on {LOOPBACK}:{port} ({error.strerror}); free the port or choose another with --port"
+                f"cannot serve the page on {host}:{port} ({error.strerror}); free the port or choose another with --port"
             ) from None
