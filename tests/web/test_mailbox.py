@@ -187,3 +187,19 @@ async def test_draining_does_not_wait_for_a_stalled_client(monkeypatch: pytest.M
     await serving
     assert socket.closed is not None
     assert socket.closed[0] == 1001
+
+
+def test_only_what_came_from_kafka_is_measured() -> None:
+    stage = Stage()
+    client = stage.client("1m")
+    client.reply("{}")
+    stage.now = START + MINUTE
+    stage.hub.sweep()
+    assert client.waits_since_us == 0
+    stage.market.take(stage.entry.key, kline(START))
+    stage.hub.tick(111)
+    stage.market.take(stage.entry.key, kline(START + SECOND))
+    stage.hub.tick(222)
+    assert client.waits_since_us == 111
+    client.take()
+    assert client.waits_since_us == 0

@@ -73,6 +73,7 @@ class Client:
         "sending_since",
         "tickers",
         "tickers_late",
+        "waits_since_us",
     )
 
     def __init__(self, address: str) -> None:
@@ -86,13 +87,16 @@ class Client:
         self.sender: asyncio.Task[None] | None = None
         self.sending_since: float | None = None
         """When the frame under way was begun (monotonic)."""
+        self.waits_since_us = 0
+        """When the oldest record that is told by what waits was read from Kafka; 0: what waits comes from elsewhere."""
         self._box: dict[object, str] = {}
         self._replies: list[str] = []
         self._wake = asyncio.Event()
 
-    def put(self, key: object, text: str) -> None:
-        """A latest value: replaces what waits under the key."""
+    def put(self, key: object, text: str, consumed_us: int = 0) -> None:
+        """A latest value: replaces what waits under the key. ``consumed_us``: of the records that made it, for measuring."""
         box = self._box
+        self.waits_since_us = self.waits_since_us or consumed_us
         if key in box:
             metrics.skips.inc()
         elif len(box) >= MAX_BOX:
@@ -109,8 +113,9 @@ class Client:
         self._replies.append(text)
         self._wake.set()
 
-    def put_tickers(self, text: str) -> None:
+    def put_tickers(self, text: str, consumed_us: int) -> None:
         """A tick of the channel ``tickers``."""
+        self.waits_since_us = self.waits_since_us or consumed_us
         if "tickers" in self._box:
             metrics.skips.inc()
             self.tickers_late = True
@@ -144,6 +149,7 @@ class Client:
         self._replies.clear()
         self._box.clear()
         self._wake.clear()
+        self.waits_since_us = 0
         return messages
 
     def stalled_for(self) -> float:

@@ -85,7 +85,6 @@ class Connection:
         self._refilled = time.monotonic()
         self._reported = 0.0
         self._measured = 0.0
-        self._ticked_us = 0
         self._reading: dict[Channel, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -117,17 +116,17 @@ class Connection:
             if client.tickers_late:
                 client.tickers_late = False
                 client.put("tickers", encode(Tickers(self._hub.tickers())))
+            consumed_us = client.waits_since_us
             messages = client.take()
             if messages:
                 self._seq += 1
                 began = client.sending_since = time.monotonic()
-                ticked_us = self._hub.ticked_us
                 await socket.send(frame(self._seq, now_us(), messages))
                 client.sending_since = None
                 metrics.frames.inc()
-                if began - self._measured > MEASURE_EVERY and ticked_us > self._ticked_us:
-                    self._measured, self._ticked_us = began, ticked_us
-                    stages.observe("consumed_to_sent", (now_us() - ticked_us) / 1e6)
+                if consumed_us and began - self._measured > MEASURE_EVERY:
+                    self._measured = began
+                    stages.observe("consumed_to_sent", (now_us() - consumed_us) / 1e6)
             if client.closing is not None:
                 return
 

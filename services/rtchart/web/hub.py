@@ -48,8 +48,8 @@ class Hub:
         self.clients: set[Client] = set()
         self._ticker_clients: set[Client] = set()
         self._gone = asyncio.Event()
-        self.ticked_us = 0
-        """When the records of the newest tick were read."""
+        self._consumed_us = 0
+        """When the records of the tick under way were read; 0 outside of one."""
 
     # ── clients ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -168,7 +168,7 @@ class Hub:
         if not (market.moved or market.gap_changes):
             return False
         now = self._clock()
-        self.ticked_us = consumed_us
+        self._consumed_us = consumed_us
         for entry, klines in market.changed.items():
             for channel in entry.channels.values():
                 self._update(channel, klines, now, consumed_us)
@@ -179,6 +179,7 @@ class Hub:
         market.changed.clear()
         market.moved.clear()
         market.gap_changes.clear()
+        self._consumed_us = 0
         return True
 
     def revise(self, revision: Revision) -> None:
@@ -269,12 +270,13 @@ class Hub:
         if changed:
             text = encode(Tickers(changed))
             for client in self._ticker_clients:
-                client.put_tickers(text)
+                client.put_tickers(text, self._consumed_us)
             metrics.deliveries.inc(len(self._ticker_clients))
 
     def _deliver(self, key: object, text: str, clients: set[Client]) -> None:
+        consumed_us = self._consumed_us
         for client in clients:
-            client.put(key, text)
+            client.put(key, text, consumed_us)
         metrics.deliveries.inc(len(clients))
 
     def _count(self) -> None:
