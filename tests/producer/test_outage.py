@@ -96,7 +96,8 @@ class World:
         self.clock = VenueClock(local=lambda: self.local)
         self.clock.set(T)
         self.kafka = Kafka()
-        self.producer = Producer("sim", Silent(), self.clock, self.kafka, Health(), in_flight=100)
+        self.producer = Producer("sim", Silent(), self.clock, Health(), in_flight=100)
+        self.producer.outbox.open(self.kafka)
         self.producer.desire({"sim:A": DesiredSymbol("sim", "A", 1)})
         self.next = T
 
@@ -112,12 +113,14 @@ class World:
         return {message.open_time for message in self.kafka.log if isinstance(message, Kline)}
 
 
-@pytest.mark.parametrize("end", ["what was held got through", "what was held failed"])
-async def test_an_hour_without_kafka_loses_no_second(end: str) -> None:
+@pytest.mark.parametrize("how", ["what is held gets through", "what is held fails", "the client is given up at once"])
+async def test_an_hour_without_kafka_loses_no_second(how: str) -> None:
     world = World()
     await world.seconds(10)
     world.kafka.up = False
     held = 0
+    if how == "the client is given up at once":
+        world.producer.outbox.close()
     for _ in range(3_600):
         await world.seconds(1)
         held = max(held, world.producer.outbox.in_flight)
@@ -127,8 +130,11 @@ async def test_an_hour_without_kafka_loses_no_second(end: str) -> None:
     assert ledger is not None
 
     world.kafka.up = True
-    world.kafka.settle(end == "what was held got through")
+    world.kafka.settle(how == "what is held gets through")
     await wait_until(lambda: world.producer.outbox.in_flight == 0)
+    assert world.producer.outbox.failed.is_set() == (how == "what is held fails")
+    world.producer.outbox.close()
+    world.producer.outbox.open(world.kafka)
     repairing = asyncio.create_task(keep_repairing(world.producer, Rest(world.clock)))
     try:
         await world.seconds(5)

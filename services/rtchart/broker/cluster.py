@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
 
 from rtchart.broker.topics import Topic
 from rtchart.core.errors import UserError
@@ -36,8 +37,11 @@ class Cluster:
         return {"bootstrap_servers": self.bootstrap, "client_id": self.client_id}
 
     @asynccontextmanager
-    async def producer(self, **settings: Any) -> AsyncIterator[AIOKafkaProducer]:
-        """An idempotent producer, zstd, acks from all replicas; flushed when left. Raises `UserError` (no broker)."""
+    async def producer(self, *, patience: float | None = None, **settings: Any) -> AsyncIterator[AIOKafkaProducer]:
+        """An idempotent producer, zstd, acks from all replicas; flushed when left. Raises `UserError` (no broker).
+
+        The flush takes as long as Kafka is away, or ``patience`` seconds: what is not acknowledged then has failed.
+        """
         producer = AIOKafkaProducer(
             **self.settings(),
             enable_idempotence=True,
@@ -50,7 +54,7 @@ class Cluster:
         try:
             yield producer
         finally:
-            await producer.stop()
+            await _stop(producer, patience)
 
     @asynccontextmanager
     async def consumer(self, *topics: Topic, **settings: Any) -> AsyncIterator[AIOKafkaConsumer]:
@@ -93,6 +97,15 @@ class Cluster:
         except BaseException:  # cancelled, too: who wants it within a time
             await _close(client)
             raise
+
+
+async def _stop(producer: AIOKafkaProducer, patience: float | None) -> None:
+    stopping = asyncio.create_task(producer.stop())
+    done, _ = await asyncio.wait([stopping], timeout=patience)
+    if not done:
+        # Nothing public ends the flush of an idempotent producer, which retries for ever.
+        producer._message_accumulator.fail_all(KafkaTimeoutError())
+    await stopping
 
 
 async def _close(client: AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient) -> None:

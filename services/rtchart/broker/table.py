@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
@@ -86,5 +87,4 @@ class TableWriter(Generic[R]):
             )
             for key, record in changes.items()
         ]
-        for delivery in deliveries:
-            await delivery
+        await asyncio.gather(*deliveries)

@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 
 import click
 
-from rtchart.broker import dead_letters
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
-from rtchart.broker.publisher import Publisher
-from rtchart.broker.table import Table, TableWriter
+from rtchart.broker.table import Table
 from rtchart.broker.topics import DEAD_LETTERS, KLINES, STREAMS, SYMBOLS
 from rtchart.core.messages import StreamState
 from rtchart.core.symbol import DesiredSymbol
@@ -29,12 +25,10 @@ from rtchart.producer.ledger import Patience
 from rtchart.producer.listing import keep_asking
 from rtchart.producer.repair import keep_repairing
 from rtchart.producer.service import Producer
+from rtchart.producer.session import LEAVE_WITHIN, Session
 from rtchart.producer.states import States, keep_exporting
 
 log = logging.getLogger(__name__)
-
-LEAVE_WITHIN = 2.0
-"""Seconds that Kafka has at the end, twice: for what is under way, and for its client to close."""
 
 
 @click.command("producer")
@@ -91,29 +85,28 @@ async def serve(
     before = await Table(cluster, STREAMS, StreamState).snapshot()
     clock = VenueClock()
     stream, rest = connect(venue, clock)
-    async with _bounded() as stack:
-        stack.push_async_callback(rest.aclose)
-        kafka = await stack.enter_async_context(cluster.producer())
-        publisher = await stack.enter_async_context(Publisher(kafka, cluster, KLINES))
-        producer = Producer(venue.name, stream, clock, publisher, health, states=before, patience=patience)
-        writer: TableWriter[StreamState] = TableWriter(kafka, cluster, STREAMS)
-        states = States(producer, instance, writer.put, before=before)
+    producer = Producer(venue.name, stream, clock, health, states=before, patience=patience)
+    session = Session(cluster, producer.outbox, health)
+    states = States(producer, instance, session.put, before=before)
 
-        async def follow() -> None:
-            async for changes in Table(cluster, SYMBOLS, DesiredSymbol).follow():
-                producer.desire(changes)
-                health.ready()
+    async def follow() -> None:
+        async for changes in Table(cluster, SYMBOLS, DesiredSymbol).follow():
+            producer.desire(changes)
+            health.ready()
 
-        async def bury() -> None:
-            letters = producer.letters
-            while True:
-                together = [await letters.get()]
-                while not letters.empty():
-                    together.append(letters.get_nowait())
-                await dead_letters.publish(kafka, cluster, together)
+    async def bury() -> None:
+        letters = producer.letters
+        while True:
+            together = [await letters.get()]
+            while not letters.empty():
+                together.append(letters.get_nowait())
+            await session.bury(together)
 
+    connected = asyncio.create_task(session.keep())
+    try:
         await until_stopped(
             stopping,
+            asyncio.shield(connected),
             follow(),
             stream.run(producer.sink),
             producer.keep_ticking(),
@@ -123,23 +116,18 @@ async def serve(
             keep_exporting(producer, rest),
             bury(),
         )
-        try:
-            async with asyncio.timeout(LEAVE_WITHIN):
-                await states.acknowledge()
-                await states.write(everything=True)
-        except Exception as error:  # a Kafka that is away shall not turn the end into a failure
-            log.warning("Kafka did not take the last of it; the next start refills", extra=fields(error=repr(error)))
-
-
-@asynccontextmanager
-async def _bounded() -> AsyncIterator[AsyncExitStack]:
-    """A stack whose unwinding Kafka cannot hold up: its client would flush for as long as Kafka is away."""
-    stack = AsyncExitStack()
-    try:
-        yield stack
+        await _farewell(states)
     finally:
-        try:
-            async with asyncio.timeout(LEAVE_WITHIN):
-                await stack.aclose()
-        except TimeoutError:
-            log.warning("Kafka's client did not end in time")
+        connected.cancel()
+        await asyncio.wait([connected])
+        await rest.aclose()
+
+
+async def _farewell(states: States) -> None:
+    """Write how far all came, if Kafka takes it at once; if not, the next start refills more than it had to."""
+    try:
+        async with asyncio.timeout(LEAVE_WITHIN):
+            await states.acknowledge()
+            await states.write(everything=True)
+    except Exception as error:  # whatever Kafka's client raises: its absence shall not turn the end into a failure
+        log.warning("the last states were not written", extra=fields(error=repr(error)))

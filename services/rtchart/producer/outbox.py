@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -29,34 +30,55 @@ class Publishes(Protocol):
 class Outbox:
     """Hands records over, and says of those that did not get through which they were."""
 
-    def __init__(self, publisher: Publishes, on_lost: Callable[[list[KlineMessage]], None], *, limit: int = LIMIT) -> None:
-        self._publisher = publisher
+    def __init__(self, on_lost: Callable[[list[KlineMessage]], None], *, limit: int = LIMIT) -> None:
+        self._publisher: Publishes | None = None
         self._on_lost = on_lost
         self._limit = limit
-        self._windows: dict[asyncio.Future[int], list[KlineMessage]] = {}
+        self._windows: dict[asyncio.Future[int], tuple[float, list[KlineMessage]]] = {}
         self._room = asyncio.Event()
-        self._room.set()
         self.in_flight = 0
         """Records on their way."""
-        self.failing = False
-        """Whether the last that was heard of Kafka is that it took something not."""
+        self.failed = asyncio.Event()
+        """Set when something was not acknowledged, until it is opened again."""
+
+    def open(self, publisher: Publishes) -> None:
+        """From now on hand over to this."""
+        self._publisher = publisher
+        self.failed.clear()
+        self._room.set()
+
+    def close(self) -> None:
+        """Hand over no more, and count all that is on its way as lost."""
+        self._publisher = None
+        self._room.clear()
+        for window in list(self._windows):
+            window.remove_done_callback(self._settled)
+            self._lose(self._remove(window))
 
     @property
     def full(self) -> bool:
         """Whether nothing should be added now."""
-        return self.in_flight >= self._limit
+        return self._publisher is None or self.in_flight >= self._limit
+
+    @property
+    def waiting(self) -> float:
+        """Seconds that the oldest of what is on its way has been."""
+        return time.monotonic() - next(iter(self._windows.values()))[0] if self._windows else 0.0
 
     def put(self, messages: list[KlineMessage]) -> None:
         """Hand records over, in this order per symbol. Whether there is room is the caller's to ask, beforehand."""
         if not messages:
             return
+        if self._publisher is None:
+            self._lose(messages)
+            return
         window = self._publisher.publish(messages)
         held = self._windows.get(window)
         if held is None:
-            self._windows[window] = list(messages)
+            self._windows[window] = (time.monotonic(), list(messages))
             window.add_done_callback(self._settled)
         else:
-            held.extend(messages)
+            held[1].extend(messages)
         self.in_flight += len(messages)
         if self.full:
             self._room.clear()
@@ -71,22 +93,26 @@ class Outbox:
             await asyncio.wait(set(self._windows))
 
     def _settled(self, window: asyncio.Future[int]) -> None:
-        messages = self._windows.pop(window)
-        self.in_flight -= len(messages)
+        messages = self._remove(window)
         if not self.full:
             self._room.set()
-        error = None if window.cancelled() else window.exception()
-        if window.cancelled() or error is not None:
-            if not self.failing:
-                log.error("Kafka does not take what is published", extra=fields(error=repr(error), records=len(messages)))
-            self.failing = True
-            metrics.LOST.inc(len(messages))
-            self._on_lost(messages)
+        error = asyncio.CancelledError() if window.cancelled() else window.exception()
+        if error is None:
+            _count(messages, window.result())
             return
-        if self.failing:
-            log.info("Kafka takes what is published again")
-        self.failing = False
-        _count(messages, window.result())
+        if not self.failed.is_set():
+            log.error("Kafka did not take what was published", extra=fields(error=repr(error), records=len(messages)))
+        self.failed.set()
+        self._lose(messages)
+
+    def _remove(self, window: asyncio.Future[int]) -> list[KlineMessage]:
+        _, messages = self._windows.pop(window)
+        self.in_flight -= len(messages)
+        return messages
+
+    def _lose(self, messages: list[KlineMessage]) -> None:
+        metrics.LOST.inc(len(messages))
+        self._on_lost(messages)
 
 
 def _count(messages: list[KlineMessage], published_us: int) -> None:

@@ -43,9 +43,7 @@ async def keep_repairing(producer: Producer, rest: Rest, *, at_once: int = AT_ON
 
 def _next(producer: Producer) -> tuple[Track, Ledger, int, int] | None:
     """The question to ask now. Who misses least goes first: a step of this second shall not wait for an outage's hours."""
-    outbox = producer.outbox
-    # While Kafka fails, what is under way tells when it does no more; when nothing is, a repair may be the one to tell.
-    if outbox.full or (outbox.failing and outbox.in_flight) or not producer.clock.known:
+    if producer.outbox.full or not producer.clock.known:
         return None
     now = producer.clock.now()
     short = [

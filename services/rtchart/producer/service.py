@@ -22,7 +22,7 @@ from rtchart.process.logs import fields
 from rtchart.process.metrics import observe
 from rtchart.producer import metrics
 from rtchart.producer.ledger import Patience
-from rtchart.producer.outbox import LIMIT, Outbox, Publishes
+from rtchart.producer.outbox import LIMIT, Outbox
 from rtchart.producer.track import Track
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,6 @@ class Producer:
         exchange: str,
         stream: Stream,
         clock: VenueClock,
-        publisher: Publishes,
         health: Health,
         *,
         states: Mapping[str, StreamState] | None = None,
@@ -55,7 +54,7 @@ class Producer:
         """
         self.exchange = exchange
         self.clock = clock
-        self.outbox = Outbox(publisher, self._lost, limit=in_flight)
+        self.outbox = Outbox(self._lost, limit=in_flight)
         self.tracks: dict[str, Track] = {}
         self.forgotten: list[Identity] = []
         """Symbols that are no longer asked for, whose state is to be removed."""

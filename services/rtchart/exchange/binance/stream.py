@@ -76,6 +76,11 @@ class _Link:
         since = None if self._protocol is None else self._protocol.first_kline_at
         return since is not None and time.monotonic() - since > GOOD_AFTER
 
+    @property
+    def opened(self) -> bool:
+        """Whether there was a connection at all."""
+        return self._protocol is not None
+
     def want(self, symbols: frozenset[str]) -> None:
         self._symbols = symbols
         if self._protocol is not None and self._socket is not None:
@@ -152,10 +157,12 @@ class _Shard:
                 if link.good:
                     backoff.reset()
                 wait = backoff.next()
-                what = "lost the connection to the exchange" if link.over.is_set() else "replacing the connection"
-                log.warning(what, extra=fields(why=link.why, next_in_s=round(wait, 1), symbols=len(self.symbols)))
+                facts = fields(url=self._stream.url, why=link.why, next_in_s=round(wait, 1), symbols=len(self.symbols))
                 if link.over.is_set():
+                    log.warning("lost the connection" if link.opened else "cannot connect to the exchange", extra=facts)
                     await self._let_go(link)
+                else:
+                    log.info("replacing the connection", extra=facts)
                 await asyncio.sleep(wait)
         finally:
             for link in self._links:
