@@ -21,7 +21,7 @@ from rtchart.core.interval import DAY, HOUR, SECOND
 from rtchart.core.kline import Kline
 from rtchart.core.messages import DeadLetter, encode
 from rtchart.inserter.batch import Batch
-from rtchart.inserter.service import POLL_RECORDS
+from rtchart.inserter.service import POLL_RECORDS, Limits
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
 from rtchart.inserter.writer import Source, Writer
@@ -189,8 +189,8 @@ async def publish(letters: Sequence[DeadLetter]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--symbols", type=int, default=1500)
-    parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--batch", type=int, default=5000)
+    parser.add_argument("--seconds", type=int, default=120)
+    parser.add_argument("--batch", type=int, default=Limits().records)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     uvloop.run(main(arguments.symbols, arguments.seconds, arguments.batch, arguments.rounds))

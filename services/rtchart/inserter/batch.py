@@ -129,6 +129,8 @@ class Plan:
     planned: int = 0
     """How many of the batch's records are in it."""
     seconds: dict[Second, Kline] = field(default_factory=dict)
+    times: set[int] = field(default_factory=set)
+    """The open times of ``seconds``, once the plan is whole."""
     opened: dict[int, list[GapOpened]] = field(default_factory=dict)
     absent: dict[int, list[Absent]] = field(default_factory=dict)
     listings: dict[int, Listing] = field(default_factory=dict)

@@ -39,9 +39,9 @@ WATCH_EVERY = 5.0
 class Limits:
     """When a batch is closed: at so many records or bytes, or so many seconds after its first record."""
 
-    records: int = 5_000
+    records: int = 20_000
     seconds: float = 0.25
-    bytes: int = 8 * 1024 * 1024
+    bytes: int = 16 * 1024 * 1024
 
 
 class Inserter:

@@ -103,6 +103,7 @@ class Writer:
             await self._book.ensure(connection, work.unknown)
             work = Plan(now)
             extend(work, batch, self._book.rows, self._source.topic)
+        work.times = {open_time for _, open_time in work.seconds}
         await self._ensure_partitions(connection, work)
         try:
             async with connection.transaction():
@@ -129,14 +130,14 @@ class Writer:
 
     async def _ensure_partitions(self, connection: Connection, work: Plan) -> None:
         # In a transaction of its own: making one waits for others, and should hold nothing then.
-        hours = {open_time - open_time % HOUR for _, open_time in work.seconds} - self._hours
+        hours = {time - time % HOUR for time in work.times} - self._hours
         if hours:
             await klines.ensure_partitions(connection, hours, ahead=DAY)
             self._hours |= hours
 
     async def _settle(self, connection: Connection, work: Plan, now: int) -> None:
         """Bring the gap ledger to what is stored now."""
-        times = [open_time for _, open_time in work.seconds]
+        times = list(work.times)
         told: list[GapOpened | Absent] = [*chain(*work.opened.values()), *chain(*work.absent.values())]
         for message in told:
             times += (message.start, message.end - 1)
