@@ -49,7 +49,7 @@ async def test_postgres_is_18_and_keeps_its_data(folder: Path) -> None:
         assert await query(engine.url(), "SHOW fsync") == "on"
 
 
-async def test_postgres_after_kill_9_of_all_its_processes(folder: Path) -> None:
+async def test_postgres_after_kill_9(folder: Path) -> None:
     engine = await Postgres(folder).start()
     await query(engine.url(), "CREATE TABLE kept AS SELECT 7 AS seven")
     assert engine.child
@@ -58,6 +58,17 @@ async def test_postgres_after_kill_9_of_all_its_processes(folder: Path) -> None:
     assert (folder / "data" / "postmaster.pid").exists()
     async with Postgres(folder) as again:
         assert await query(again.url(), "SELECT seven FROM kept") == 7
+
+
+async def test_postgres_after_its_number_has_become_another_programs(folder: Path) -> None:
+    async with Postgres(folder):
+        stale = (folder / "data" / "postmaster.pid").read_text().splitlines()
+    other = await asyncio.create_subprocess_exec("sleep", "60")
+    (folder / "data" / "postmaster.pid").write_text("\n".join([str(other.pid), *stale[1:]]) + "\n")
+    async with Postgres(folder) as engine:
+        assert await query(engine.url(), "SELECT 1") == 1
+    other.kill()
+    await other.wait()
 
 
 async def test_postgres_by_its_socket_alone_is_closed_to_others(folder: Path) -> None:

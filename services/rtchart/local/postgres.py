@@ -169,16 +169,17 @@ class Postgres(Engine):
         fresh.rename(self._data)
 
     def _forget_the_dead(self) -> None:
-        """Remove the pid file of a server that died, which would stop this one if another program has its number now."""
+        """Remove the pid file of a server that died, if another program has its number now: PostgreSQL would wait for that one.
+
+        In every other case the file stays: PostgreSQL finds by it whether processes of the dead server still write.
+        """
         lines = self._pid_file()
-        if not lines:
-            return
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, ValueError):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied, ValueError, IndexError):
             if str(self._data) in psutil.Process(int(lines[0])).cmdline():
                 raise UserError(
                     f"another PostgreSQL uses {self._data} (process {lines[0]}); end it, or choose another --data-dir"
                 )
-        (self._data / "postmaster.pid").unlink()
+            (self._data / "postmaster.pid").unlink()
 
     def _owner(self) -> tuple[int, int] | None:
         """Who the server runs as, when that is not who we are: PostgreSQL refuses root."""
