@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import statistics
 import tempfile
 import time
@@ -126,6 +127,8 @@ async def main(symbols: int, seconds: int, size: int, rounds: int) -> None:
                 began = time.perf_counter()
                 batches = decoded(records, size)
                 times = {"decode": time.perf_counter() - began}
+                gc.collect()
+                gc.freeze()  # the collector shall not walk the material again and again: a service never holds so much
                 for name, work in (("bare", copy), ("whole", insert))[:: 1 if turn % 2 else -1]:
                     await empty(connection)
                     times[name] = await timed(work)
