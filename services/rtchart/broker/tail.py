@@ -27,9 +27,6 @@ BrokerError = KafkaError
 REPLAY_RECORDS = 240_000
 """Records before the log's end that a tail starts at, at most: about two seconds of reading."""
 
-# So that a replay does not hold the event loop for long.
-_POLL_RECORDS = 5_000
-
 # A partition that was just read waits for the fetch of the others that is under way, and that waits this long for records.
 _FETCH_WAIT_MS = 20
 
@@ -41,10 +38,10 @@ class Tail:
         self._consumer = consumer
         self._ends = ends
 
-    async def poll(self, timeout_ms: int) -> list[Record]:
-        """What came, in order per partition; waits up to ``timeout_ms`` for a first record."""
+    async def poll(self, timeout_ms: int, most: int = 5_000) -> list[Record]:
+        """What came, ``most`` records at most, in order per partition; waits up to ``timeout_ms`` for a first one."""
         records: list[Record] = []
-        for batch in (await self._consumer.getmany(timeout_ms=timeout_ms, max_records=_POLL_RECORDS)).values():
+        for batch in (await self._consumer.getmany(timeout_ms=timeout_ms, max_records=most)).values():
             records += batch
         if self._ends:
             for tp in self._consumer.assignment():

@@ -77,9 +77,9 @@ class Fold:
 
     __slots__ = (
         "_close",
+        "_expected",
         "_high",
         "_high_text",
-        "_interval",
         "_low",
         "_low_text",
         "_open",
@@ -95,7 +95,7 @@ class Fold:
     )
 
     def __init__(self, interval: Interval, open_time: int) -> None:
-        self._interval = interval
+        self._expected = interval.expected(open_time)
         self.open_time = open_time
         self.last = -1
         """Open time of the last part appended; -1 before the first."""
@@ -148,7 +148,7 @@ class Fold:
             taker_buy_volume=_text(self._taker_buy_volume),
             taker_buy_quote_volume=_text(self._taker_buy_quote_volume),
             received=self._received,
-            expected=self._interval.expected(self.open_time),
+            expected=self._expected,
             source=SOURCES[self._rank],
             revision=revision,
             closed=closed,

@@ -52,6 +52,7 @@ class Catalog:
 
     def __init__(self) -> None:
         self._known: dict[Identity, Known] = {}
+        self._named: dict[str, list[Known]] = {}
         self._states: dict[Identity, dict[str, StreamState]] = {}
         self._dead: dict[Identity, int] = {}
 
@@ -78,7 +79,7 @@ class Catalog:
                 identity = Identity.parse(key)
             except ValueError:
                 continue
-            known = self._known.setdefault(identity, Known(identity))
+            known = self._know(identity)
             if record is None and known.desired is not None:
                 self._dead[identity] = known.desired.epoch
                 gone.append(identity)
@@ -102,13 +103,13 @@ class Catalog:
 
     def listing(self, message: Listing) -> None:
         """Take what the exchange says of a symbol."""
-        known = self._known.setdefault(message.identity, Known(message.identity))
+        known = self._know(message.identity)
         known.listed_day, known.tick_size = message.listed_day, message.tick_size
 
     def stored(self, symbols: list[StoredSymbol]) -> None:
         """Take what the database knows."""
         for symbol in symbols:
-            known = self._known.setdefault(symbol.identity, Known(symbol.identity))
+            known = self._know(symbol.identity)
             known.stored = symbol
             known.listed_day = symbol.listed_day if known.listed_day is None else known.listed_day
             known.tick_size = symbol.tick_size if known.tick_size is None else known.tick_size
@@ -117,10 +118,8 @@ class Catalog:
         """The symbol that a request means. Raises `Refused`: unknown, or at several exchanges and none named."""
         found = [
             known
-            for identity, known in self._known.items()
-            if identity.symbol == symbol
-            and exchange in (None, identity.exchange)
-            and (known.desired is not None or known.stored is not None)
+            for known in self._named.get(symbol, ())
+            if exchange in (None, known.identity.exchange) and (known.desired is not None or known.stored is not None)
         ]
         # What is asked for goes before what is only still stored.
         wanted = [known for known in found if known.desired is not None] or found
@@ -171,3 +170,10 @@ class Catalog:
             price=price,
             tick_size=known.tick_size,
         )
+
+    def _know(self, identity: Identity) -> Known:
+        known = self._known.get(identity)
+        if known is None:
+            known = self._known[identity] = Known(identity)
+            self._named.setdefault(identity.symbol, []).append(known)
+        return known

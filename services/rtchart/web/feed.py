@@ -23,16 +23,39 @@ from rtchart.web.market import Market
 
 log = logging.getLogger(__name__)
 
-TICK = 0.016
-"""Seconds between two ticks, at least: a frame of a display at 60 Hz."""
+TICKS_A_SECOND = 62.5
+"""Ticks at most, in the long run: one each frame of a display. Every symbol's second ends at the same moment, so that a burst
+(`BURST`) may go faster: made to wait, its last records would be late by as many frames."""
+
+BURST = 16
+
+CHUNK = 150
+"""Records taken in a tick, so that clients get the first of a burst while the last are still on their way."""
 
 SILENT = 10.0
 """Seconds without a record after which the server is not ready, while symbols are asked for."""
+
+REPLAY_CHUNK = 5_000
 
 _SAMPLE = 8
 """One in so many klines is measured: at 1,500 a second more would cost more than it tells."""
 
 _RETRY = 1.0
+
+
+class Pace:
+    """So many a second in the long run, of which a burst may come at once."""
+
+    def __init__(self, a_second: float, burst: int) -> None:
+        self._every = 1 / a_second
+        self._ahead = burst * self._every
+        self._due = time.monotonic()
+
+    def wait(self) -> float:
+        """Count one; the seconds to wait before the next."""
+        now = time.monotonic()
+        self._due = max(self._due + self._every, now - self._ahead + self._every)
+        return max(0.0, self._due - now)
 
 
 class Klines:
@@ -63,22 +86,21 @@ class Klines:
         async with tail(self._cluster, KLINES, since_ms=since, stored=stored) as reader:
             self._tail = reader
             counter = metrics.records.labels(KLINES.name)
+            pace = Pace(TICKS_A_SECOND, BURST)
             while True:
-                records = await reader.poll(1000)
+                records = await reader.poll(1000, CHUNK if reader.caught_up else REPLAY_CHUNK)
                 if not records:
                     continue
-                began = time.monotonic()
-                self._last = began
+                self._last = time.monotonic()
                 consumed_us = now_us()
                 published = self._take(records)
                 counter.inc(len(records))
-                if self._hub.tick(consumed_us):
-                    # The clients' tasks send first; measuring comes after.
-                    await asyncio.sleep(0)
+                ticked = self._hub.tick(consumed_us)
+                # The clients' tasks send first; measuring comes after.
+                await asyncio.sleep(pace.wait() if ticked and reader.caught_up else 0)
                 if reader.caught_up:
                     for stamp in published:
                         stages.observe("published_to_consumed", (consumed_us - stamp) / 1e6)
-                await asyncio.sleep(max(0.0, TICK - (time.monotonic() - began)) if reader.caught_up else 0)
 
     async def measure_lag(self) -> None:
         """Bring `lag` up to date, every second."""
@@ -117,7 +139,7 @@ async def follow_revisions(cluster: Cluster, hub: Hub) -> None:
                     unreadable(CANDLES.name, record, error)
                 if index % 200 == 199:  # a run of the aggregator revises thousands at once
                     await asyncio.sleep(0)
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(1 / TICKS_A_SECOND)
 
 
 async def always(what: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -35,6 +35,9 @@ STALLED = 10.0
 DRAIN = 1.0
 """Seconds that clients have to take their last frame when the server shuts down."""
 
+CLOCK = 250
+"""Milliseconds between looks at which candles the clock closes."""
+
 RELEASE = 60_000
 """How long (ms) the stored parts of a symbol are kept after nobody looks at it any more."""
 
@@ -48,6 +51,10 @@ class Hub:
         self.clients: set[Client] = set()
         self._ticker_clients: set[Client] = set()
         self._gone = asyncio.Event()
+        self._delivered = 0
+        """Deliveries that are not counted in the metric yet."""
+        self._looked_at = 0
+        """When it was last looked which candles the clock closes (ms)."""
         self._consumed_us = 0
         """When the records of the tick under way were read; 0 outside of one."""
 
@@ -150,7 +157,7 @@ class Hub:
             text = encode(Symbols(symbols))
             for client in self._ticker_clients:
                 client.put("symbols", text)
-            metrics.deliveries.inc(len(self._ticker_clients))
+            self._delivered += len(self._ticker_clients)
 
     def resync_partial(self) -> None:
         """The database is back: those who were served without it shall subscribe again."""
@@ -206,16 +213,23 @@ class Hub:
     def sweep(self) -> None:
         """Close candles whose last second did not come, and clients that do not take their frames. A few times a second."""
         now = self._clock()
+        metrics.deliveries.inc(self._delivered)
+        self._delivered = 0
+        if now - self._looked_at >= CLOCK:
+            self._close_due(now)
+        for client in self.clients:
+            if client.closing is None and client.stalled_for() > STALLED:
+                metrics.stalled.inc()
+                client.abandon(1008, f"a frame was not taken for {STALLED:.0f} s")
+
+    def _close_due(self, now: int) -> None:
+        self._looked_at = now
         for entry in self._market:
             for channel in entry.channels.values():
                 if not channel.closed and now >= channel.ends + GRACE:
                     self._emit(channel, channel.current, now, _stamps(entry.live.newest, 0))
             if not entry.channels and entry.live.loaded is not None and now - entry.looked_at > RELEASE:
                 entry.live.release()
-        for client in self.clients:
-            if client.closing is None and client.stalled_for() > STALLED:
-                metrics.stalled.inc()
-                client.abandon(1008, f"a frame was not taken for {STALLED:.0f} s")
 
     # ── texts ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -271,13 +285,13 @@ class Hub:
             text = encode(Tickers(changed))
             for client in self._ticker_clients:
                 client.put_tickers(text, self._consumed_us)
-            metrics.deliveries.inc(len(self._ticker_clients))
+            self._delivered += len(self._ticker_clients)
 
     def _deliver(self, key: object, text: str, clients: set[Client]) -> None:
         consumed_us = self._consumed_us
         for client in clients:
             client.put(key, text, consumed_us)
-        metrics.deliveries.inc(len(clients))
+        self._delivered += len(clients)
 
     def _count(self) -> None:
         metrics.subscriptions.set(sum(len(client.channels) for client in self.clients))

@@ -104,11 +104,15 @@ class LiveSymbol:
 
     def candle(self, interval: Interval, open_time: int, now: int) -> Candle | None:
         """The candle of the period that opens at ``open_time``, of all that is known here; None of nothing."""
-        end = interval.next_open(open_time)
-        if interval.length == SECOND:
+        if interval is MINUTES:
+            end = open_time + MINUTE
+            candle = self._minute(open_time)
+        elif interval.length == SECOND:
             kline = self._open_minutes.get(open_time - open_time % MINUTE, {}).get(open_time)
             return None if kline is None else of_second(kline)
-        candle = self._whole(interval, open_time, end)
+        else:
+            end = interval.next_open(open_time)
+            candle = self._whole(interval, open_time, end)
         if candle is None:
             return None
         newest = self.newest
@@ -246,15 +250,18 @@ class LiveSymbol:
             return times
         return {time - time % DAY for time in times} | self._parts["1d"].keys()
 
+    def _minute(self, open_time: int) -> Candle | None:
+        return better(self._parts["1m"].get(open_time), self._folded_minute(open_time))
+
     def _whole(self, interval: Interval, open_time: int, end: int) -> Candle | None:
+        if interval is MINUTES:
+            return self._minute(open_time)
         stored = self._parts.get(interval.name, {}).get(open_time)
-        if interval.name == "1m":
-            return better(stored, self._folded_minute(open_time))
         newest = self.newest
         minute = -1 if newest is None else newest.open_time - newest.open_time % MINUTE
         if not open_time <= minute < end:
             return better(stored, self._fold(interval, open_time, end))
-        parts = [self._prefix(interval, open_time, minute), self._whole(MINUTES, minute, minute + MINUTE)]
+        parts = [self._prefix(interval, open_time, minute), self._minute(minute)]
         return better(stored, fold(interval, [part for part in parts if part is not None]))
 
     def _prefix(self, interval: Interval, open_time: int, minute: int) -> Candle | None:
