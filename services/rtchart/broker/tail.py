@@ -27,8 +27,8 @@ BrokerError = KafkaError
 REPLAY_RECORDS = 240_000
 """Records before the log's end that a tail starts at, at most: about two seconds of reading."""
 
-# A partition that was just read waits for the fetch of the others that is under way, and that waits this long for records.
-_FETCH_WAIT_MS = 20
+FETCH_WAIT_MS = 20
+"""A partition that was just read waits for the fetch of the others that is under way, and that waits this long for records."""
 
 
 class Tail:
@@ -67,14 +67,21 @@ class Tail:
 
 @asynccontextmanager
 async def tail(
-    cluster: Cluster, topic: Topic, *, since_ms: int, stored: Mapping[int, int] | None = None
+    cluster: Cluster,
+    topic: Topic,
+    *,
+    since_ms: int,
+    stored: Mapping[int, int] | None = None,
+    wait_ms: int = FETCH_WAIT_MS,
 ) -> AsyncIterator[Tail]:
     """A reader of all partitions, from the records of ``since_ms`` on, or from the ``stored`` offsets where these are older.
+
+    ``wait_ms``: a fetch that finds nothing waits this long; each costs the same CPU time as reading tens of records.
 
     It never starts more than `REPLAY_RECORDS` before the end. Raises `UserError` (no broker).
     """
     async with cluster.consumer(
-        fetch_max_wait_ms=_FETCH_WAIT_MS, auto_offset_reset="latest", max_partition_fetch_bytes=4 * 1024 * 1024
+        fetch_max_wait_ms=wait_ms, auto_offset_reset="latest", max_partition_fetch_bytes=4 * 1024 * 1024
     ) as consumer:
         partitions = cluster.topic_partitions(topic, topic.partitions)
         consumer.assign(partitions)

@@ -29,7 +29,7 @@ TICKS_A_SECOND = 62.5
 
 BURST = 16
 
-CHUNK = 150
+CHUNK = 400
 """Records taken in a tick, so that clients get the first of a burst while the last are still on their way."""
 
 SILENT = 10.0
@@ -39,6 +39,9 @@ REPLAY_CHUNK = 5_000
 
 _SAMPLE = 8
 """One in so many klines is measured: at 1,500 a second more would cost more than it tells."""
+
+REVISIONS_WAIT_MS = 200
+"""Revisions come once a minute or so, and what they replace is on screen already."""
 
 _RETRY = 1.0
 
@@ -127,7 +130,7 @@ class Klines:
 
 async def follow_revisions(cluster: Cluster, hub: Hub) -> None:
     """Read ``rtchart.candles`` for ever, from now on: what was stored before is read from the database."""
-    async with tail(cluster, CANDLES, since_ms=now_ms()) as reader:
+    async with tail(cluster, CANDLES, since_ms=now_ms(), wait_ms=REVISIONS_WAIT_MS) as reader:
         counter = metrics.records.labels(CANDLES.name)
         while True:
             records = await reader.poll(1000)
