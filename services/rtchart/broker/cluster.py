@@ -103,9 +103,15 @@ async def _stop(producer: AIOKafkaProducer, patience: float | None) -> None:
     stopping = asyncio.create_task(producer.stop())
     done, _ = await asyncio.wait([stopping], timeout=patience)
     if not done:
-        # Nothing public ends the flush of an idempotent producer, which retries for ever.
+        # Nothing public ends the flush of an idempotent producer, which retries for ever: first who sends, so that nobody
+        # touches the batches any more, then the batches.
+        sender = producer._sender.sender_task
+        sender.cancel()
+        await asyncio.wait([sender], timeout=patience)
         producer._message_accumulator.fail_all(KafkaTimeoutError())
-    await stopping
+        await asyncio.wait([stopping], timeout=patience)
+    if stopping.done():
+        stopping.result()
 
 
 async def _close(client: AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient) -> None:

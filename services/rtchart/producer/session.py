@@ -52,8 +52,8 @@ class Session:
             try:
                 await self._one(patience)
                 why = "it did not acknowledge what was published"
-            except UserError as error:
-                why = str(error)
+            except Exception as error:  # no broker there, or whatever the client raises on its way out
+                why = str(error) if isinstance(error, UserError) else repr(error)
             wait = random.uniform(*RETRY)
             log.warning("connecting to Kafka anew", extra=fields(why=why, next_in_s=round(wait, 1)))
             await asyncio.sleep(wait)
