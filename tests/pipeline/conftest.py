@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from rtchart.sim.exchange import Address
 from tests.pipeline.running import Pipeline
 
-Run = Callable[[Address], AbstractAsyncContextManager[Pipeline]]
+
+class Run(Protocol):
+    """Makes a `Pipeline`."""
+
+    def __call__(self, exchange: Address, history_hours: float = 0) -> AbstractAsyncContextManager[Pipeline]: ...
 
 
 @pytest.fixture
@@ -19,8 +24,10 @@ def pipeline(tmp_path: Path, kafka: str, topic_prefix: str, database: str) -> Ru
     """``async with pipeline(address) as running:`` has the services ready to start, and stops them at the end."""
 
     @asynccontextmanager
-    async def run(exchange: Address) -> AsyncIterator[Pipeline]:
-        running = Pipeline(tmp_path, kafka=kafka, prefix=topic_prefix, database=database, exchange=exchange)
+    async def run(exchange: Address, history_hours: float = 0) -> AsyncIterator[Pipeline]:
+        running = Pipeline(
+            tmp_path, kafka=kafka, prefix=topic_prefix, database=database, exchange=exchange, history_hours=history_hours
+        )
         try:
             yield running
         except BaseException:

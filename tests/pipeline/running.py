@@ -29,7 +29,9 @@ EPOCH = 1
 class Pipeline:
     """Producer, inserter, aggregator and web as processes. Each can be killed and started again."""
 
-    def __init__(self, folder: Path, *, kafka: str, prefix: str, database: str, exchange: Address) -> None:
+    def __init__(
+        self, folder: Path, *, kafka: str, prefix: str, database: str, exchange: Address, history_hours: float = 0
+    ) -> None:
         self.cluster = Cluster(kafka, prefix)
         self.database = database
         self.port = _free_port()
@@ -38,7 +40,7 @@ class Pipeline:
         everyone = {"KAFKA": kafka, "TOPIC_PREFIX": prefix, "LOG_LEVEL": "info"}
         venue = {"EXCHANGE": "sim", "EXCHANGE_WS": exchange.ws, "EXCHANGE_REST": exchange.rest}
         self._options = {
-            "producer": {**everyone, **venue, "INSTANCE": "test"},
+            "producer": {**everyone, **venue, "INSTANCE": "test", "HISTORY_HOURS": str(history_hours)},
             "inserter": {**everyone, "DATABASE": self._url("rtchart_inserter")},
             "aggregator": {**everyone, "DATABASE": self._url("rtchart_aggregator")},
             "web": {**everyone, "DATABASE": self._url("rtchart_web"), "PORT": str(self.port)},

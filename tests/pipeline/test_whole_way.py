@@ -148,3 +148,21 @@ async def stored_after(running: Pipeline, symbols: tuple[str, ...], time: int) -
     """Whether each symbol has a second that opened after ``time``."""
     rows = await running.fetch("SELECT symbol_id FROM kline_1s WHERE open_time > $1 GROUP BY symbol_id", time)
     return len(rows) == len(symbols)
+
+
+async def test_a_new_symbol_has_a_past_at_once(pipeline: Run):
+    exchange = Exchange(Config(symbols=("BTCUSDT",)))
+    async with exchange.serve() as address, pipeline(address, history_hours=2) as running:
+        await running.want("BTCUSDT")
+        await running.start()
+        await running.web_is_ready()
+
+        async def two_hours() -> bool:
+            answer = await running.get("candles", symbol="BTCUSDT", interval="1m", limit=1000)
+            whole = [candle for candle in answer["candles"] if candle["received"] == 60]
+            assert len(whole) >= 119
+            assert whole[0]["source"] == "backfill"
+            return True
+
+        await wait_until(two_hours, 60)
+        assert (await running.get("gaps", symbol="BTCUSDT"))["gaps"] == []

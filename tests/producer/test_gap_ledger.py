@@ -335,3 +335,43 @@ def test_suspended_time_is_no_gap_but_what_was_missing_before_stays_missing() ->
     made.mark()
     made.acknowledged()
     assert made.watermark == T + S
+
+
+def test_the_past_of_a_new_symbol_is_fetched_and_is_no_gap() -> None:
+    made = Ledger(T, Patience(), now=T, history=(T - 5 * S, T))
+    assert made.watermark == T - 5 * S
+    assert made.announce() == []
+    assert made.ask(T) == (T - 5 * S, T)
+    assert made.asks_history
+    # What the venue has of it comes; the rest is not asked for again, and nothing is said of it.
+    fill = made.on_answer(T - 5 * S, T, [T - 2 * S, T - S], T)
+    assert (fill.wanted, fill.absent) == (frozenset((T - 2 * S, T - S)), [])
+    made.asked(T)
+    assert made.holes == []
+    made.mark()
+    made.acknowledged()
+    assert made.watermark == T
+
+
+def test_a_new_symbol_may_begin_a_little_late_and_a_known_one_may_not() -> None:
+    new = Ledger(T, Patience(), now=T, history=(T, T))
+    known = Ledger(T, Patience(), now=T)
+    for made in (new, known):
+        assert made.on_kline(T + 2 * S, T + 3 * S, T + 3 * S)
+    assert new.announce() == []
+    assert [(hole.start, hole.end, hole.reason) for hole in known.announce()] == [(T, T + 2 * S, "start")]
+    # A step later on is a gap of both.
+    for made in (new, known):
+        assert made.on_kline(T + 5 * S, T + 6 * S, T + 6 * S)
+        assert [(hole.start, hole.end, hole.reason) for hole in made.announce()] == [(T + 3 * S, T + 5 * S, "step")]
+
+
+def test_history_and_gaps_are_asked_for_apart() -> None:
+    made = Ledger(T, Patience(), now=T, history=(T - 2 * S, T))
+    made.on_kline(T, T + S, T + S)
+    made.on_kline(T + 2 * S, T + 3 * S, T + 3 * S)
+    now = T + 10 * S
+    assert (made.ask(now), made.asks_history) == ((T - 2 * S, T), True)
+    made.on_answer(T - 2 * S, T, [T - 2 * S, T - S], now)
+    made.asked(now)
+    assert (made.ask(now), made.asks_history) == ((T + S, T + 2 * S), False)

@@ -99,6 +99,7 @@ class World:
         self.producer = Producer("sim", Silent(), self.clock, Health(), in_flight=100)
         self.producer.outbox.open(self.kafka)
         self.producer.desire({"sim:A": DesiredSymbol("sim", "A", 1)})
+        self.producer.tracks["A"].recorded = True  # there are no states here
         self.next = T
 
     async def seconds(self, count: int) -> None:

@@ -12,6 +12,7 @@ from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.table import Table
 from rtchart.broker.topics import DEAD_LETTERS, KLINES, STREAMS, SYMBOLS
+from rtchart.core.interval import HOUR
 from rtchart.core.messages import StreamState
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import Venue
@@ -46,6 +47,12 @@ log = logging.getLogger(__name__)
     metavar="NAME",
     help="Under which name this producer writes what it sees; two at once need two.",
 )
+@options.option(
+    "--history-hours",
+    6.0,
+    type=click.FloatRange(min=0),
+    help="Hours of the past to fetch for a symbol that is new; fewer when there are many.",
+)
 @options.admin_port
 @options.log_level
 def command(
@@ -55,6 +62,7 @@ def command(
     kafka: str,
     topic_prefix: str,
     instance: str,
+    history_hours: float,
     admin_port: int,
     log_level: str,
 ) -> None:
@@ -66,7 +74,8 @@ def command(
     where = Cluster(kafka, topic_prefix, client_id="rtchart-producer")
 
     async def service(health: Health, stopping: asyncio.Event) -> None:
-        await serve(venue(exchange, ws=exchange_ws, rest=exchange_rest), where, instance, health, stopping)
+        place = venue(exchange, ws=exchange_ws, rest=exchange_rest)
+        await serve(place, where, instance, health, stopping, history=int(history_hours * HOUR))
 
     run("producer", service, admin_port=admin_port, log_level=log_level)
 
@@ -79,13 +88,17 @@ async def serve(
     stopping: asyncio.Event,
     *,
     patience: Patience | None = None,
+    history: int = 0,
 ) -> None:
-    """Run the service until ``stopping`` is set. Raises `UserError` when Kafka is not there at the start."""
+    """Run the service until ``stopping`` is set. Raises `UserError` when Kafka is not there at the start.
+
+    ``history`` (ms) is how much of the past a symbol gets that is new.
+    """
     await ensure_topics(cluster, (KLINES, SYMBOLS, STREAMS, DEAD_LETTERS))
     before = await Table(cluster, STREAMS, StreamState).snapshot()
     clock = VenueClock()
     stream, rest = connect(venue, clock)
-    producer = Producer(venue.name, stream, clock, health, states=before, patience=patience)
+    producer = Producer(venue.name, stream, clock, health, states=before, patience=patience, history=history)
     session = Session(cluster, producer.outbox, health)
     states = States(producer, instance, session.put, before=before)
 

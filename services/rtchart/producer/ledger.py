@@ -48,6 +48,8 @@ class Hole(msgspec.Struct):
     """When the venue first said that it has none of them."""
     announced: bool = False
     """Whether a `GapOpened` was handed over for it."""
+    history: bool = False
+    """From before the symbol was asked for: wanted, but no gap, and nothing to be said of what the venue lacks of it."""
 
 
 class Fill(msgspec.Struct, frozen=True):
@@ -62,8 +64,13 @@ class Fill(msgspec.Struct, frozen=True):
 class Ledger:
     """The seconds of one symbol, from the first expected one on."""
 
-    def __init__(self, expected: int, patience: Patience, *, now: int, missing: Iterable[Range] = ()) -> None:
-        """``expected`` is the first second to come; ``missing`` before it are known to be so from an earlier life."""
+    def __init__(
+        self, expected: int, patience: Patience, *, now: int, missing: Iterable[Range] = (), history: Range | None = None
+    ) -> None:
+        """``expected`` is the first second to come; ``missing`` before it are known to be so from an earlier life.
+
+        ``history``, of a symbol that is new, is what shall be fetched from before it was asked for; it may be empty.
+        """
         self._patience = patience
         self.expected = expected
         """Open time of the next second. All before it are there, or in a hole."""
@@ -79,9 +86,14 @@ class Ledger:
         self._extended_at = now
         self._silence = patience.silence
         self._asked: Range | None = None
+        self.asks_history = False
+        """Whether what was asked last is history."""
         self._failures = 0
         for start, end in normal(missing):
             self._open(start, min(end, expected), "start", now)
+        self._new = history is not None
+        if history is not None and history[0] < history[1]:
+            self._open(*history, "start", now, history=True)
         self.watermark = self.holes[0].start if self.holes else expected
         """Every second before it is acknowledged by Kafka, or absent."""
 
@@ -92,7 +104,10 @@ class Ledger:
         self.heard_at = now
         if open_time >= self.expected:
             if open_time > self.expected:
-                self._open(self.expected, open_time, self.broken or "step", now + self._patience.late)
+                reason = self.broken or "step"
+                # Nothing was promised of a new symbol before its first second.
+                first = self._new and reason == "start"
+                self._open(self.expected, open_time, reason, now + self._patience.late, history=first)
             self.expected = open_time + SECOND
             self.last_open_time = open_time
             self.broken = None
@@ -143,8 +158,8 @@ class Ledger:
             if hole.ask_at > now:
                 continue
             if start < 0:
-                start = hole.start
-            if hole.start >= start + MAX_ASK:
+                start, self.asks_history = hole.start, hole.history
+            if hole.start >= start + MAX_ASK or hole.history != self.asks_history:
                 break
             end = min(hole.end, start + MAX_ASK)
         if start < 0:
@@ -172,7 +187,9 @@ class Ledger:
                 continue
             if hole.start < low:
                 holes.append(_part(hole, hole.start, low))
-            if hole.lacked_at is None:
+            if hole.history:
+                pass  # what the venue has of it came, and the rest was never published
+            elif hole.lacked_at is None:
                 holes.append(msgspec.structs.replace(hole, start=low, end=high, lacked_at=asked_at, ask_at=again))
             elif asked_at - hole.lacked_at < self._patience.absent:
                 again = hole.lacked_at + self._patience.absent
@@ -202,7 +219,7 @@ class Ledger:
 
     def announce(self) -> list[Hole]:
         """The holes that nobody was told of; they count as handed over."""
-        new = [hole for hole in self.holes if not hole.announced]
+        new = [hole for hole in self.holes if not hole.announced and not hole.history]
         for hole in new:
             hole.announced = True
         return new
@@ -234,13 +251,15 @@ class Ledger:
 
     # ── Holes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _open(self, start: int, end: int, reason: GapReason, ask_at: int) -> None:
+    def _open(self, start: int, end: int, reason: GapReason, ask_at: int, *, history: bool = False) -> None:
         """Add a hole where there is none; it becomes part of a neighbour that is as new as it."""
-        holes = sorted([*self.holes, Hole(start, end, reason, ask_at)], key=lambda hole: hole.start)
+        new = Hole(start, end, reason, ask_at, history=history)
+        holes = sorted([*self.holes, new], key=lambda hole: hole.start)
         self.holes = holes[:1]
         for hole in holes[1:]:
             last = self.holes[-1]
-            if hole.start == last.end and hole.reason == last.reason and hole.lacked_at is last.lacked_at is None:
+            alike = (hole.reason, hole.history) == (last.reason, last.history)
+            if hole.start == last.end and alike and hole.lacked_at is last.lacked_at is None:
                 last.end = hole.end
                 last.ask_at = min(last.ask_at, hole.ask_at)
                 last.announced = last.announced and hole.announced

@@ -9,6 +9,7 @@ from contextlib import aclosing
 import msgspec
 
 from rtchart.core.gap import count
+from rtchart.core.kline import Source
 from rtchart.core.messages import KlineMessage
 from rtchart.exchange.base import Rest, RestError
 from rtchart.process.clock import now_us
@@ -60,7 +61,8 @@ def _next(producer: Producer) -> tuple[Track, Ledger, int, int] | None:
 async def _repair(producer: Producer, rest: Rest, track: Track, ledger: Ledger, start: int, end: int) -> None:
     symbol, epoch = track.desired.symbol, track.desired.epoch
     try:
-        async with aclosing(rest.klines(symbol, start, end)) as pages:
+        source: Source = "backfill" if ledger.asks_history else "repair"
+        async with aclosing(rest.klines(symbol, start, end, source=source)) as pages:
             async for page in pages:
                 await producer.outbox.room()
                 if track.ledger is not ledger or producer.tracks.get(symbol) is not track:

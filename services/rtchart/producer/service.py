@@ -23,7 +23,7 @@ from rtchart.process.metrics import observe
 from rtchart.producer import metrics
 from rtchart.producer.ledger import Patience
 from rtchart.producer.outbox import LIMIT, Outbox
-from rtchart.producer.track import Track
+from rtchart.producer.track import Track, history_of
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,11 @@ class Producer:
         states: Mapping[str, StreamState] | None = None,
         patience: Patience | None = None,
         in_flight: int = LIMIT,
+        history: int = 0,
     ) -> None:
         """``states`` are the records of ``rtchart.streams`` from before, by key: where to begin.
+
+        ``history`` (ms) is how much of the past a symbol gets that is new, as far as `history_of` allows.
 
         ``in_flight`` bounds the records that are handed to Kafka's client and not acknowledged.
         """
@@ -61,9 +64,12 @@ class Producer:
         self.changed = asyncio.Event()
         """Set when other symbols are asked for than before."""
         self.letters: asyncio.Queue[DeadLetter] = asyncio.Queue(LETTERS)
+        self.begun = asyncio.Event()
+        """Set when symbols got their ledger: their first watermark is to be recorded at once."""
         self._stream = stream
         self._health = health
         self._patience = patience or Patience()
+        self._history = history
         self._connected = False
         self._live: dict[str, Track] = {}
         self._unbegun: set[str] = set()
@@ -159,6 +165,8 @@ class Producer:
             track = live.get(kline.symbol)
             if track is None or (ledger := track.ledger) is None or kline.epoch != track.desired.epoch:
                 continue  # still on its way when it was no longer asked for
+            if not track.recorded:
+                continue  # missing then, for the ledger, and fetched
             if ledger.on_kline(kline.open_time, kline.version, now):
                 if ledger.holes:
                     out += track.announcements(now)  # what fills a gap comes after the word of it
@@ -168,10 +176,13 @@ class Producer:
         self.outbox.put(out)
 
     def _begin(self, now: int) -> None:
+        history = history_of(self._history, len(self.tracks))
         for symbol in self._unbegun:
             track = self.tracks[symbol]
             if track.listed.trading != "unknown":
-                self.outbox.put([*track.announcements(now)] if track.begin(self._patience, now).holes else [])
+                self.begun.set()
+                track.begin(self._patience, now, history)
+                self.outbox.put([*track.announcements(now)])
         self._unbegun.clear()
 
     def dead_letter(self, bad: BadFrame) -> None:

@@ -7,6 +7,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import get_args
 
 from rtchart.core.interval import SECOND
@@ -49,7 +50,8 @@ class States:
                 await self.write()
             except Exception as error:  # whatever Kafka's client raises; the next round tries again
                 log.warning("states were not written", extra=fields(error=repr(error)))
-            await asyncio.sleep(LOOK)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._producer.begun.wait(), LOOK)
 
     async def acknowledge(self) -> None:
         """Move the watermarks up to what has been handed over by now, when it is acknowledged."""
@@ -62,6 +64,7 @@ class States:
 
     async def write(self, *, everything: bool = False) -> None:
         """Write what is due, and remove what is over."""
+        self._producer.begun.clear()
         at, clock = now_ms(), self._producer.clock
         now = clock.now() if clock.known else None
         changes: dict[str, StreamState | None] = {}
@@ -70,13 +73,15 @@ class States:
         due = []
         for symbol, track in self._producer.tracks.items():
             told = (*track.status(now), track.pending)
-            if everything or told != track.written or at - track.written_at >= EVERY:
+            first = not track.recorded and track.ledger is not None
+            if everything or first or told != track.written or at - track.written_at >= EVERY:
                 changes[f"{self._producer.exchange}:{symbol}/{self._instance}"] = track.state(self._instance, now, at)
-                due.append((track, told))
+                due.append((track, track.ledger, told))
         forgotten = list(self._producer.forgotten)
         if changes:
             await self._put(changes)
-            for track, told in due:
+            for track, ledger, told in due:
+                track.recorded = track.recorded or ledger is not None
                 # Spread what was written at once, so that 1,500 records do not hold up the klines of one moment.
                 track.written, track.written_at = told, at - random.randrange(EVERY // 2)
             del self._producer.forgotten[: len(forgotten)]

@@ -11,10 +11,22 @@ from rtchart.core.messages import Absent, GapOpened, Listing, StreamState, Strea
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import Listed
 from rtchart.producer import metrics
-from rtchart.producer.ledger import Ledger, Patience
+from rtchart.producer.ledger import MAX_ASK, Ledger, Patience
 
 SHOWN_RANGES = 50
 """Pending ranges that a state names at most; the last of them then covers all further ones."""
+
+
+HISTORY_PAGES = 1_500
+"""Pages of the venue's answers that all new symbols' histories may have together: half a minute of Binance's weight."""
+
+
+def history_of(wanted: int, symbols: int) -> int:
+    """How much of the past (ms) a new symbol gets when ``wanted`` is asked for: less when there are many symbols.
+
+    A little less than whole pages, so that what is missed while it begins does not take one more.
+    """
+    return min(wanted, max(1, HISTORY_PAGES // max(1, symbols)) * MAX_ASK - 10 * SECOND)
 
 
 class Resume:
@@ -25,6 +37,8 @@ class Resume:
         self.watermark = max((state.watermark for state in own if state.watermark is not None), default=None)
         self.pending = own[-1].pending if own else ()
         self._suspended = bool(own) and own[-1].status == "suspended"
+        self.new = not own
+        """Whether nobody has seen this life of the symbol before."""
 
     def missing(self, expected: int, floor: int) -> list[Range]:
         """What is missing before ``expected``; nothing before ``floor`` is worth asking for."""
@@ -38,7 +52,7 @@ class Resume:
 class Track:
     """A symbol's wish, ledger and state."""
 
-    __slots__ = ("_resume", "desired", "first_seen", "ledger", "listed", "listing", "refusal", "written", "written_at")
+    __slots__ = ("_resume", "desired", "ledger", "listed", "listing", "recorded", "refusal", "written", "written_at")
 
     def __init__(self, desired: DesiredSymbol, states: Iterable[StreamState] = ()) -> None:
         self.desired = desired
@@ -49,22 +63,29 @@ class Track:
         self.refusal = ""
         """Why the venue does not stream it."""
         self.listing: Listing | None = None
+        self._resume = Resume(desired.epoch, states)
+        self.recorded = self._resume.watermark is not None
+        """Whether Kafka holds a watermark of this life of the symbol. Nothing is published before, because whoever came after
+        us would not know where to refill from."""
         self.written: tuple[StreamStatus, str, tuple[Range, ...]] | None = None
         """Status, detail and pending gaps of the last state written: a change of these is written at once."""
         self.written_at = 0
-        self._resume = Resume(desired.epoch, states)
 
     @property
     def streams(self) -> bool:
         """Whether it should be subscribed."""
         return not self.desired.suspend and self.listed.trading != "unknown"
 
-    def begin(self, patience: Patience, now: int) -> Ledger:
-        """Make the ledger. The second that is under way is the first one expected."""
-        expected = now // SECOND * SECOND
-        missing = self._resume.missing(expected, self.desired.raw_floor(now))
+    def begin(self, patience: Patience, now: int, history: int = 0) -> Ledger:
+        """Make the ledger. The second that is under way is the first one expected.
+
+        A symbol that is new gets so much of its past (ms) too, so that there is something to see at once.
+        """
+        expected, floor = now // SECOND * SECOND, self.desired.raw_floor(now)
+        missing = self._resume.missing(expected, floor)
+        past = (max(expected - history, floor), expected) if self._resume.new and not self.desired.suspend else None
         self._resume = Resume(self.desired.epoch, ())
-        self.ledger = Ledger(expected, patience, now=now, missing=missing)
+        self.ledger = Ledger(expected, patience, now=now, missing=missing, history=past)
         return self.ledger
 
     def announcements(self, now: int) -> list[GapOpened]:
