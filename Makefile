@@ -38,7 +38,6 @@ run: install ## everything on this machine: `rtchart up` (ARGS="--exchange sim" 
 	@exec $(BIN)/rtchart up $(ARGS)
 
 test: install ## every test that needs no cluster (ARGS="tests/web -x" passes options on to pytest)
-	$(BIN)/python scripts/page.py test
 	$(BIN)/pytest $(ARGS)
 
 check: install ## format, lint, types, import contract
@@ -46,6 +45,7 @@ check: install ## format, lint, types, import contract
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python scripts/asyncapi.py --check
 	$(BIN)/python scripts/page.py check
 
 format: install ## write the code the way `check` wants it

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from pathlib import Path
 
 import pytest
+from quart import Quart
 
 from rtchart.web import page
 from tests.web.conftest import BTC
@@ -44,6 +46,23 @@ def test_a_page_that_is_not_built_says_so(folder: Path, missing: str, caplog: py
     (folder / missing).unlink()
     assert "make page" in page.load(folder).index
     assert "make page" in caplog.text
+
+
+async def test_files_are_compressed_for_who_takes_it(folder: Path) -> None:
+    (folder / "js" / "main.js").write_text("let a = 1;\n" * 100)
+    loaded = page.load(folder)
+    app = Quart(__name__)
+    app.register_blueprint(page.blueprint(loaded))
+    path = f"/static/{loaded.digest}/js/main.js"
+    plain = await app.test_client().get(path)
+    packed = await app.test_client().get(path, headers={"Accept-Encoding": "br, gzip"})
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert plain.headers["Vary"] == packed.headers["Vary"] == "Accept-Encoding"
+    assert gzip.decompress(await packed.get_data()) == await plain.get_data() == loaded.files["js/main.js"]
+    # What would grow is sent as it is.
+    small = await app.test_client().get(f"/static/{loaded.digest}/css/a.css", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in small.headers
 
 
 async def test_files_are_served_with_their_types_and_caching(

@@ -19,7 +19,7 @@ from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
 from rtchart.inserter.writer import Source, Writer
 from rtchart.process import options
-from rtchart.process.health import Health
+from rtchart.process.health import Address, Health
 from rtchart.process.run import run, until_stopped
 
 GROUP = "rtchart-inserter"
@@ -63,7 +63,7 @@ def command(
     batch_rows: int,
     batch_ms: int,
     instance: str | None,
-    admin_port: int,
+    admin_port: Address,
     log_level: str,
 ) -> None:
     """Batch klines from Kafka into PostgreSQL, each exactly once.

@@ -37,7 +37,8 @@ def pipeline(setting: Setting) -> list[Service]:
     venue = {"EXCHANGE": setting.venue.name, "EXCHANGE_WS": setting.venue.ws, "EXCHANGE_REST": setting.venue.rest}
     own: dict[str, dict[str, str]] = {
         "producer": venue,
-        "inserter": {"DATABASE": inserter},
+        # A name of its own, so that one started again takes over at once, without waiting for its old session to end.
+        "inserter": {"DATABASE": inserter, "INSTANCE": "up"},
         "aggregator": {"DATABASE": aggregator},
         "web": {"DATABASE": web, "PORT": str(setting.port), "HOST": setting.host},
     }

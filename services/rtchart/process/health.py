@@ -11,7 +11,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import make_wsgi_app
@@ -20,6 +20,16 @@ from rtchart.core.errors import UserError
 
 HUNG_AFTER = 30.0
 """Seconds without a turn of the event loop after which ``/livez`` says 503."""
+
+
+class Address(NamedTuple):
+    """Where the three paths are served; on port 0 nowhere."""
+
+    host: str
+    port: int
+
+
+NOWHERE = Address("127.0.0.1", 0)
 
 
 class Health:
@@ -103,8 +113,9 @@ class _SilentHandler(WSGIRequestHandler):
         """Probes come every few seconds; they are not news."""
 
 
-def serve_admin(health: Health, port: int, host: str = "0.0.0.0") -> Callable[[], None]:
-    """Serve the three paths until the returned function is called. Port 0 serves none. Raises `UserError` (port in use)."""
+def serve_admin(health: Health, address: Address) -> Callable[[], None]:
+    """Serve the three paths until the returned function is called. Raises `UserError` (port in use)."""
+    host, port = address
     if port == 0:
         return lambda: None
     try:

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from rtchart.process.health import NOWHERE, Address
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -18,10 +20,29 @@ def option(flag: str, default: Any = None, **kwargs: Any) -> Callable[[F], F]:
     )
 
 
+class _AddressType(click.ParamType[Address]):
+    """``PORT`` or ``HOST:PORT``."""
+
+    name = "[HOST:]PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        if isinstance(value, Address):
+            return value
+        host, _, port = str(value).rpartition(":")
+        if not port.isdecimal() or int(port) > 65535:
+            self.fail(f"{value!r} is no port between 0 and 65535, alone or after a host and a colon.", param, ctx)
+        return Address(host.strip("[]") or NOWHERE.host, int(port))
+
+
 kafka = option("--kafka", "127.0.0.1:9092", metavar="HOST:PORT[,…]", help="Bootstrap servers of Kafka.")
 topic_prefix = option("--topic-prefix", "", metavar="TEXT", help="Put before every topic's name, for clusters that are shared.")
 database = option("--database", metavar="URL", required=True, help="PostgreSQL: postgresql://USER@HOST:PORT/NAME.")
-admin_port = option("--admin-port", 0, type=click.IntRange(0, 65535), help="Port of /livez, /readyz and /metrics; 0: none.")
+admin_port = option(
+    "--admin-port",
+    "0",
+    type=_AddressType(),
+    help="Port of /livez, /readyz and /metrics, on 127.0.0.1 unless a HOST: is given (0.0.0.0 in containers); 0: none.",
+)
 log_level = option("--log-level", "info", type=click.Choice(["debug", "info", "warning", "error"]), help="What is logged.")
 exchange = option("--exchange", "binance", type=click.Choice(["binance", "sim"]), help="The venue.")
 exchange_ws = option("--exchange-ws", metavar="URL", help="The venue's WebSocket address, if not its usual one.")

@@ -19,7 +19,7 @@ from rtchart.exchange.base import Venue
 from rtchart.exchange.clock import VenueClock
 from rtchart.exchange.venues import connect, venue
 from rtchart.process import options
-from rtchart.process.health import Health
+from rtchart.process.health import Address, Health
 from rtchart.process.logs import fields
 from rtchart.process.run import run, until_stopped
 from rtchart.producer.ledger import Patience
@@ -63,7 +63,7 @@ def command(
     topic_prefix: str,
     instance: str,
     history_hours: float,
-    admin_port: int,
+    admin_port: Address,
     log_level: str,
 ) -> None:
     """Read the exchange's 1-second klines and put them on Kafka, whole.

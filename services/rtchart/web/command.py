@@ -8,6 +8,7 @@ import click
 
 from rtchart.broker.cluster import Cluster
 from rtchart.process import options
+from rtchart.process.health import Address
 from rtchart.process.run import run
 from rtchart.web.app import Origins
 from rtchart.web.service import Settings, serve
@@ -49,7 +50,7 @@ def command(
     port: int,
     allow_origin: tuple[str, ...],
     max_connections: int,
-    admin_port: int,
+    admin_port: Address,
     log_level: str,
 ) -> None:
     """Serve the page, the API (/api/v1) and the live socket (/ws).

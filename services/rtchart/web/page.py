@@ -6,6 +6,7 @@ ever while the index is asked for each time.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import logging
 import mimetypes
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 
 from rtchart.process.logs import fields
 
@@ -44,6 +45,8 @@ class Page:
 
     index: str
     files: dict[str, bytes]
+    packed: dict[str, bytes]
+    """The files that gzip makes smaller, packed once."""
     digest: str
 
 
@@ -59,7 +62,9 @@ def load(folder: Traversable | None = None) -> Page:
     for path, content in files.items():
         digest.update(f"{path}\0{len(content)}\0".encode() + content)
     short = digest.hexdigest()[:12]
-    return Page(index.decode().replace("__STATIC__", f"/static/{short}"), files, short)
+    packed = {path: gzip.compress(content, 9, mtime=0) for path, content in files.items()}
+    smaller = {path: content for path, content in packed.items() if len(content) < len(files[path])}
+    return Page(index.decode().replace("__STATIC__", f"/static/{short}"), files, smaller, short)
 
 
 def blueprint(page: Page) -> Blueprint:
@@ -77,7 +82,11 @@ def blueprint(page: Page) -> Blueprint:
             return Response("not here\n", 404, content_type="text/plain; charset=utf-8")
         # A page of another version may still be open while this one is served: right content, but not for ever.
         caching = "public, max-age=31536000, immutable" if digest == page.digest else "no-cache"
-        return Response(content, content_type=_type(path), headers={"Cache-Control": caching})
+        headers = {"Cache-Control": caching, "Vary": "Accept-Encoding"}
+        if path in page.packed and request.accept_encodings["gzip"]:
+            content = page.packed[path]
+            headers["Content-Encoding"] = "gzip"
+        return Response(content, content_type=_type(path), headers=headers)
 
     return routes
 
