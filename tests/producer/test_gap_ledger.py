@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from rtchart.core.gap import seconds_of
 from rtchart.producer.ledger import Ledger, Patience
+from rtchart.producer.track import history_of
 
 S = 1_000
 T = 1_700_000_000_000
@@ -375,3 +376,10 @@ def test_history_and_gaps_are_asked_for_apart() -> None:
     made.on_answer(T - 2 * S, T, [T - 2 * S, T - S], now)
     made.asked(now)
     assert (made.ask(now), made.asks_history) == ((T + S, T + 2 * S), False)
+
+
+def test_many_new_symbols_get_less_of_their_past_each() -> None:
+    hours = 6 * 3_600 * S
+    assert history_of(hours, 1) == history_of(hours, 6) == hours
+    assert 0 < history_of(hours, 100) < history_of(hours, 20) < hours
+    assert history_of(hours, 1_500) == history_of(0, 1) == 0

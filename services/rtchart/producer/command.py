@@ -28,6 +28,7 @@ from rtchart.producer.repair import keep_repairing
 from rtchart.producer.service import Producer
 from rtchart.producer.session import LEAVE_WITHIN, Session
 from rtchart.producer.states import States, keep_exporting
+from rtchart.producer.track import HISTORY_PAGES
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ log = logging.getLogger(__name__)
     "--history-hours",
     6.0,
     type=click.FloatRange(min=0),
-    help="Hours of the past to fetch for a symbol that is new; fewer when there are many.",
+    help=f"Hours of the past to fetch for a symbol that is new; less for many symbols, none for over {HISTORY_PAGES}.",
 )
 @options.admin_port
 @options.log_level
