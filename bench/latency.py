@@ -68,8 +68,13 @@ async def bare(ws: str, bootstrap: str, symbols: list[str], seconds: float, topi
     return latencies
 
 
+Stamps = tuple[int, int, int, int]
+
+
 class _Stamps(msgspec.Struct):
     received_us: int
+    published_us: int
+    consumed_us: int
 
 
 class _Message(msgspec.Struct):
@@ -81,10 +86,10 @@ class _Frame(msgspec.Struct):
     messages: list[_Message] = []
 
 
-async def ours(web: str, symbols: list[str], seconds: float) -> list[float]:
-    """Latencies (ms) from the producer's socket to ours, of every candle message."""
+async def ours(web: str, symbols: list[str], seconds: float) -> list[Stamps]:
+    """Of every candle message its stamps (µs): received by the producer, published, consumed by the web, come to our socket."""
     decoder = msgspec.json.Decoder(_Frame)
-    latencies: list[float] = []
+    stamps: list[Stamps] = []
     begin = time.monotonic() + WARM_UP + len(symbols) / 300
 
     async def one_socket(share: list[str]) -> None:
@@ -99,11 +104,12 @@ async def ours(web: str, symbols: list[str], seconds: float) -> list[float]:
                 if moment > begin:
                     for message in decoder.decode(frame).messages:
                         if message.op == "candle" and message.stamps is not None:
-                            latencies.append((at - message.stamps.received_us) / 1000)
+                            found = message.stamps
+                            stamps.append((found.received_us, found.published_us, found.consumed_us, at))
 
     async with asyncio.timeout(seconds + WARM_UP + 60):
         await asyncio.gather(*(one_socket(symbols[at : at + PER_SOCKET]) for at in range(0, len(symbols), PER_SOCKET)))
-    return latencies
+    return stamps
 
 
 def _percentile(latencies: list[float], share: float) -> float:
@@ -138,7 +144,7 @@ async def main(symbols_count: int, seconds: float, rounds: int) -> None:
                         {f"sim:{symbol}": DesiredSymbol("sim", symbol, epoch=1) for symbol in symbols}
                     )
                 bare_latencies: list[float] = []
-                our_latencies: list[float] = []
+                our_stamps: list[Stamps] = []
                 used = []
                 for turn in range(rounds):
                     bare_latencies += await bare(ws, kafka.bootstrap, symbols, seconds, "bare")
@@ -158,7 +164,7 @@ async def main(symbols_count: int, seconds: float, rounds: int) -> None:
                     ):
                         began = [cpu_seconds(process.pid) for process in (producing, serving)]
                         since = time.monotonic()
-                        our_latencies += await ours(f"ws://127.0.0.1:{web}", symbols, seconds)
+                        our_stamps += await ours(f"ws://127.0.0.1:{web}", symbols, seconds)
                         elapsed = time.monotonic() - since
                         used.append(
                             [
@@ -167,6 +173,7 @@ async def main(symbols_count: int, seconds: float, rounds: int) -> None:
                             ]
                         )
                     print(f"turn {turn + 1} of {rounds} done", file=sys.stderr)
+    our_latencies = [(stamps[3] - stamps[0]) / 1000 for stamps in our_stamps]
     expected = len(symbols) * seconds * rounds
     print(f"latency, {len(symbols)} symbols, {rounds} turns of {seconds:g} s each way")
     for label, latencies in (("bare producer → Kafka → consumer", bare_latencies), ("frame received → socket", our_latencies)):
@@ -177,6 +184,9 @@ async def main(symbols_count: int, seconds: float, rounds: int) -> None:
     for share in (0.5, 0.99):
         ratio = _percentile(our_latencies, share) / _percentile(bare_latencies, share)
         print(f"  ratio p{share * 100:g}: {ratio:.2f} (goal ≤ 1.5)")
+    for at, stage in enumerate(("received → published", "published → consumed", "consumed → socket")):
+        took = [(stamps[at + 1] - stamps[at]) / 1000 for stamps in our_stamps]
+        print(f"    {stage:32} p50 {_percentile(took, 0.5):7.2f} ms   p99 {_percentile(took, 0.99):7.2f} ms")
     producer_cpu, web_cpu = (statistics.median(column) for column in zip(*used, strict=True))
     print(f"  CPU while measured: producer {producer_cpu:.0%}, web {web_cpu:.0%} of a core")
 
