@@ -35,7 +35,7 @@ from rtchart.web.app import Origins, create_app
 from rtchart.web.catalog import Catalog
 from rtchart.web.hub import Hub
 from rtchart.web.market import Market
-from rtchart.web.page import Page
+from rtchart.web.page import Site
 from rtchart.web.views import Views
 
 CONTENDERS = ("ours", "quart", "websockets")
@@ -58,7 +58,7 @@ async def ours(port: asyncio.Future[int]) -> Tick:
     hub, history = Hub(market, now_ms), Reader("postgresql://127.0.0.1:1/none", service="web")
     catalog.wish({f"sim:{symbol(n)}": DesiredSymbol("sim", symbol(n), epoch=0) for n in range(10)})
     sources = Sources(catalog, market, hub, Views(market, catalog, history, now_ms), history, now_ms, lambda: 0, lambda: {})
-    app = create_app(sources, Health(), Page("", {}, ""), Origins(), 10_000)
+    app = create_app(sources, Health(), Site("", {}, {}, ""), Origins(), 10_000)
     await _quart(app, port)
     second = now_ms() // 1000 * 1000
 

@@ -70,17 +70,17 @@ describe("stages", () => {
   test("are each against the one before, and add up to the whole", () => {
     const found = stages(STAMPS, 1_030_000, 1_041_000);
     assert.deepEqual(found, {
-      event_to_received: 20,
+      exchange_to_received: 20,
       received_to_published: 3,
       published_to_consumed: 5,
       consumed_to_sent: 2,
       sent_to_painted: 11,
-      event_to_painted: 41,
+      exchange_to_painted: 41,
     });
-    const { event_to_painted, ...parts } = found;
+    const { exchange_to_painted, ...parts } = found;
     assert.equal(
       Object.values(parts).reduce((sum, part) => sum + part),
-      event_to_painted,
+      exchange_to_painted,
     );
   });
 });
@@ -98,10 +98,10 @@ describe("the meter", () => {
   test("measures nothing before the clock's offset is known, nor from unknown stamps", () => {
     const meter = new LatencyMeter();
     meter.add(STAMPS, 1_030_000, 1_041_000);
-    assert.equal(meter.median("event_to_painted"), null);
+    assert.equal(meter.median("exchange_to_painted"), null);
     synchronise(meter, 0);
     meter.add({ ...STAMPS, received_us: 0 }, 1_030_000, 1_041_000);
-    assert.equal(meter.median("event_to_painted"), null);
+    assert.equal(meter.median("exchange_to_painted"), null);
     assert.deepEqual(meter.takeReport(), []);
   });
 
@@ -109,7 +109,7 @@ describe("the meter", () => {
     const meter = new LatencyMeter();
     synchronise(meter, 500_000); // the server is half a second ahead of us
     meter.add(STAMPS, 1_030_000, 541_000);
-    assert.equal(meter.median("event_to_painted"), 41);
+    assert.equal(meter.median("exchange_to_painted"), 41);
     assert.equal(meter.median("sent_to_painted"), 11);
     assert.deepEqual(meter.takeReport(), [{ stage: "sent_to_painted", ms: 11 }]);
     assert.deepEqual(meter.takeReport(), []);

@@ -26,7 +26,7 @@ from rtchart.core.messages import KlineMessage, Revision, StreamState
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.process.health import Health
 from rtchart.web import server
-from rtchart.web.page import Page
+from rtchart.web.page import Site
 from rtchart.web.service import Settings, Web
 from tests.web import schemas
 from tests.web.klines import IDENTITY
@@ -142,7 +142,7 @@ async def running(
     database: str,
     *,
     symbols: Iterable[DesiredSymbol] = (),
-    page: Page | None = None,
+    page: Site | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """Run the service on a free port."""
@@ -151,7 +151,7 @@ async def running(
     health = Health()
     listening = server.listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
-    web = Web(cluster, Settings(database, page=page or Page("<!doctype html>", {}, "none"), **settings), health)
+    web = Web(cluster, Settings(database, page=page or Site("<!doctype html>", {}, {}, "none"), **settings), health)
     async with (
         cluster.producer() as producer,
         Publisher(producer, cluster, KLINES, linger=0.001) as publisher,

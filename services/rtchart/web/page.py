@@ -40,7 +40,7 @@ CONTENT_SECURITY_POLICY = (
 
 
 @dataclass(frozen=True)
-class Page:
+class Site:
     """The index with its addresses filled in, and the files by their path."""
 
     index: str
@@ -50,7 +50,7 @@ class Page:
     digest: str
 
 
-def load(folder: Traversable | None = None) -> Page:
+def load(folder: Traversable | None = None) -> Site:
     """The page in ``folder`` (that of this package), read once. Says in the log when the chart library is missing."""
     folder = folder or resources.files("rtchart.web").joinpath("page")
     files = dict(sorted(_files(folder, "")))
@@ -64,10 +64,10 @@ def load(folder: Traversable | None = None) -> Page:
     short = digest.hexdigest()[:12]
     packed = {path: gzip.compress(content, 9, mtime=0) for path, content in files.items()}
     smaller = {path: content for path, content in packed.items() if len(content) < len(files[path])}
-    return Page(index.decode().replace("__STATIC__", f"/static/{short}"), files, smaller, short)
+    return Site(index.decode().replace("__STATIC__", f"/static/{short}"), files, smaller, short)
 
 
-def blueprint(page: Page) -> Blueprint:
+def blueprint(page: Site) -> Blueprint:
     """``/`` and ``/static/<hash>/…``."""
     routes = Blueprint("page", __name__)
 

@@ -57,7 +57,7 @@ class Settings:
     port: int = 8000
     origins: Origins = field(default_factory=Origins)
     max_connections: int = 5_000
-    page: page.Page | None = None
+    page: page.Site | None = None
 
 
 class Web:

@@ -72,12 +72,12 @@ export class ClockOffset {
  */
 export function stages(stamps, sent, painted) {
   return {
-    event_to_received: (stamps.received_us - stamps.event_ms * 1000) / 1000,
+    exchange_to_received: (stamps.received_us - stamps.event_ms * 1000) / 1000,
     received_to_published: (stamps.published_us - stamps.received_us) / 1000,
     published_to_consumed: (stamps.consumed_us - stamps.published_us) / 1000,
     consumed_to_sent: (sent - stamps.consumed_us) / 1000,
     sent_to_painted: (painted - sent) / 1000,
-    event_to_painted: (painted - stamps.event_ms * 1000) / 1000,
+    exchange_to_painted: (painted - stamps.event_ms * 1000) / 1000,
   };
 }
 

@@ -54,7 +54,7 @@ export class StatusBar {
 
   /** @param {LatencyMeter} meter */
   set latency(meter) {
-    const whole = meter.median("event_to_painted");
+    const whole = meter.median("exchange_to_painted");
     write(/** @type {Element} */ (this.#latency.lastElementChild), whole === null ? texts.noLatency : duration(whole));
     this.#latency.title = [texts.latencyHint, ...meter.lines()].join("\n");
   }

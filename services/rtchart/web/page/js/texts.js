@@ -33,12 +33,12 @@ export const texts = {
   noLatency: "– ms",
   latencyHint: "Median of the last minute, from the exchange to your eye",
   stages: /** @type {Record<string, string>} */ ({
-    event_to_received: "exchange → received",
+    exchange_to_received: "exchange → received",
     received_to_published: "received → Kafka",
     published_to_consumed: "Kafka → web",
     consumed_to_sent: "web → sent",
     sent_to_painted: "sent → painted",
-    event_to_painted: "exchange → your eye",
+    exchange_to_painted: "exchange → your eye",
   }),
   clock: (/** @type {string} */ offset, /** @type {string} */ uncertainty) =>
     `clock offset ${offset} ± ${uncertainty}, removed`,
