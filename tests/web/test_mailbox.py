@@ -11,7 +11,7 @@ from rtchart.core.interval import INTERVALS, MINUTE, MINUTES, SECOND
 from rtchart.store.reader import Reader
 from rtchart.web import hub as hubs
 from rtchart.web.catalog import Catalog
-from rtchart.web.channel import MAX_BOX, MAX_REPLIES, Client
+from rtchart.web.channel import MAX_BOX, MAX_REPLIES, MAX_REPLY_CHARACTERS, Client
 from rtchart.web.connection import Connection
 from rtchart.web.hub import Hub
 from rtchart.web.market import Entry, Market
@@ -35,7 +35,7 @@ class Stage:
         return self.market.entry(IDENTITY)
 
     def client(self, *intervals: str) -> Client:
-        client = Client("127.0.0.1")
+        client = Client()
         self.hub.enter(client)
         for name in intervals:
             channel, joining = self.hub.join(client, self.entry, INTERVALS[name])
@@ -91,11 +91,34 @@ def test_a_slow_client_of_the_tickers_gets_all_of_them_next() -> None:
 
 
 def test_answers_that_are_not_read_close_the_socket() -> None:
-    client = Client("127.0.0.1")
+    client = Client()
     for _ in range(MAX_REPLIES + 1):
         client.reply("{}")
     assert client.closing is not None
     assert client.closing[0] == 1008
+
+
+def test_answers_that_are_too_much_close_the_socket() -> None:
+    client, quarter = Client(), "x" * (MAX_REPLY_CHARACTERS // 4)
+    for _ in range(2):
+        for _ in range(4):
+            client.reply(quarter)
+        assert client.take() == [quarter] * 4
+    assert client.closing is None
+    for _ in range(4):
+        client.reply(quarter)
+    client.reply("{}")
+    assert client.closing == (1008, "answers are not read")
+
+
+def test_a_full_mailbox_keeps_the_list_of_symbols() -> None:
+    stage = Stage()
+    client = stage.client("1m")
+    (channel,) = client.channels
+    client.put("symbols", "the symbols")
+    for key in range(MAX_BOX):
+        client.put(key, "{}")
+    assert sorted(client.take()) == sorted(["the symbols", channel.resync])
 
 
 def test_what_comes_while_history_is_read_is_in_the_snapshot_alone() -> None:
@@ -160,7 +183,7 @@ class NeverReads:
 
 async def test_a_stalled_client_is_closed_with_1008(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage()
-    client, socket = Client("127.0.0.1"), NeverReads()
+    client, socket = Client(), NeverReads()
     views = Views(stage.market, stage.catalog, Reader("postgresql://nowhere", service="web"), lambda: stage.now)
     serving = asyncio.create_task(Connection(socket, client, stage.hub, views, stage.catalog, stage.market).run())
     client.reply("{}")
@@ -178,7 +201,7 @@ async def test_a_stalled_client_is_closed_with_1008(monkeypatch: pytest.MonkeyPa
 async def test_draining_does_not_wait_for_a_stalled_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hubs, "DRAIN", 0.01)
     stage = Stage()
-    client, socket = Client("127.0.0.1"), NeverReads()
+    client, socket = Client(), NeverReads()
     views = Views(stage.market, stage.catalog, Reader("postgresql://nowhere", service="web"), lambda: stage.now)
     serving = asyncio.create_task(Connection(socket, client, stage.hub, views, stage.catalog, stage.market).run())
     client.reply("{}")

@@ -21,6 +21,9 @@ MAX_BOX = 256
 MAX_REPLIES = 64
 """Answers that wait for a client that does not read them, before it is closed."""
 
+MAX_REPLY_CHARACTERS = 8_000_000
+"""The same for their size (nearly all is ASCII): a snapshot of 1,000 candles has 250,000."""
+
 
 @dataclass(eq=False, slots=True)
 class Joining:
@@ -65,8 +68,8 @@ class Client:
     __slots__ = (
         "_box",
         "_replies",
+        "_reply_characters",
         "_wake",
-        "address",
         "channels",
         "closing",
         "sender",
@@ -76,8 +79,7 @@ class Client:
         "waits_since_us",
     )
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self) -> None:
         self.channels: set[Channel] = set()
         self.tickers = False
         self.tickers_late = False
@@ -91,6 +93,7 @@ class Client:
         """When the oldest record that is told by what waits was read from Kafka; 0: what waits comes from elsewhere."""
         self._box: dict[object, str] = {}
         self._replies: list[str] = []
+        self._reply_characters = 0
         self._wake = asyncio.Event()
 
     def put(self, key: object, text: str, consumed_us: int = 0) -> None:
@@ -107,10 +110,11 @@ class Client:
 
     def reply(self, text: str) -> None:
         """An answer: kept in order, before everything else."""
-        if len(self._replies) >= MAX_REPLIES:
+        if len(self._replies) >= MAX_REPLIES or self._reply_characters + len(text) > MAX_REPLY_CHARACTERS:
             self.close(1008, "answers are not read")
             return
         self._replies.append(text)
+        self._reply_characters += len(text)
         self._wake.set()
 
     def put_tickers(self, text: str, consumed_us: int) -> None:
@@ -147,6 +151,7 @@ class Client:
         """All that waits; nothing waits afterwards."""
         messages = [*self._replies, *self._box.values()]
         self._replies.clear()
+        self._reply_characters = 0
         self._box.clear()
         self._wake.clear()
         self.waits_since_us = 0
@@ -157,8 +162,11 @@ class Client:
         return 0.0 if self.sending_since is None else time.monotonic() - self.sending_since
 
     def _overflow(self) -> None:
-        metrics.skips.inc(len(self._box))
+        symbols = self._box.get("symbols")
+        metrics.skips.inc(len(self._box) - (symbols is not None))
         self.tickers_late |= self.tickers
         self._box = {(channel, "resync"): channel.resync for channel in self.channels}
         metrics.resyncs.inc(len(self._box))
+        if symbols is not None:  # nothing says it again
+            self._box["symbols"] = symbols
         self._wake.set()

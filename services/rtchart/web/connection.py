@@ -86,6 +86,7 @@ class Connection:
         self._reported = 0.0
         self._measured = 0.0
         self._reading: dict[Channel, asyncio.Task[None]] = {}
+        self._turn = asyncio.Lock()
 
     async def run(self) -> None:
         """Serve the client until it goes, or the server wants it closed."""
@@ -196,12 +197,13 @@ class Connection:
         known = self._catalog.find(identity.symbol, identity.exchange)
         since = _optional(request.since)
         page = Page(limit=request.limit)
-        if since is not None:
-            resumed = Page(start=interval.open_time(since), limit=MAX_LIMIT)
-            view = await self._views.candles(known, interval, resumed, gaps=True, revised=joining.revised)
-        if since is None or view.more or view.partial:
-            since = None
-            view = await self._views.candles(known, interval, page, gaps=True, revised=joining.revised)
+        async with self._turn:  # one at a time: a client with many subscriptions shall not have all of the database
+            if since is not None:
+                resumed = Page(start=interval.open_time(since), limit=MAX_LIMIT)
+                view = await self._views.candles(known, interval, resumed, gaps=True, revised=joining.revised)
+            if since is None or view.more or view.partial:
+                since = None
+                view = await self._views.candles(known, interval, page, gaps=True, revised=joining.revised)
         snapshot = self._snapshot(request.id, channel, view, recovered=since is not None)
         newest = view.candles[-1] if view.candles else None
         if self._hub.welcome(self._client, channel, joining, snapshot, newest) and view.partial:
