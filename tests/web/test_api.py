@@ -170,7 +170,10 @@ async def test_status_says_how_the_server_is(web: Running, stored: list[Candle])
         ("/candles", {"symbol": ["BTCUSDT", "ETHUSDT"]}, 400, "symbol"),
         ("/candles", {"symbol": "DOGEUSDT"}, 404, "symbol"),
         ("/candles", {"symbol": "btcusdt"}, 404, "symbol"),
-        ("/candles", {"symbol": "BTCUSDT", "exchange": "binance"}, 404, "symbol"),
+        ("/candles", {"symbol": "BTCUSDT", "exchange": "binance"}, 404, "exchange"),
+        ("/candles", {"symbol": "DOGEUSDT", "exchange": "sim"}, 404, "symbol"),
+        ("/candles", {"symbol": "BTCUSDT", "start": 60_000, "end": 60_000}, 400, "start"),
+        ("/gaps", {"symbol": "BTCUSDT", "start": 2, "end": 1}, 400, "start"),
         ("/klines", {"symbol": "BTCUSDT", "interval": "1m"}, 400, "interval"),
         ("/klines", {"symbol": "';DROP TABLE candle;--"}, 404, "symbol"),
         ("/gaps", {}, 400, "symbol"),
@@ -191,11 +194,14 @@ async def test_bad_parameters_are_named(
 async def test_a_wrong_method_is_a_problem_too(web_shared: Running) -> None:
     answer = await web_shared.http.post("/api/v1/candles")
     assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json")
+    assert {"GET", "HEAD", "OPTIONS"} == {method.strip() for method in answer.headers["allow"].split(",")}
 
 
 async def test_other_origins_need_to_be_on_the_list(web_shared: Running) -> None:
-    for origin, allowed in (("https://charts.example", True), ("https://evil.example", False), (web_shared.url, True)):
+    cases = [("https://charts.example", True), ("https://evil.example", False), (web_shared.url, True), ("http://[", False)]
+    for origin, allowed in cases:
         answer = await web_shared.http.get("/api/v1/symbols", headers={"Origin": origin})
+        assert answer.status_code == 200
         assert answer.headers.get("access-control-allow-origin") == (origin if allowed else None)
         assert "origin" in answer.headers["vary"].lower()
     preflight = await web_shared.http.options("/api/v1/candles", headers={"Origin": "https://charts.example"})
@@ -230,6 +236,7 @@ async def test_the_openapi_document_holds_what_the_server_answers(web: Running, 
         Draft202012Validator({**schema, "components": document["components"]}).validate(answer.json())
         if wanted:
             problem = (await web.http.get(path, params={"symbol": "DOGEUSDT"})).json()
+            assert "symbol" in item["responses"]["404"]["description"]
             schema = item["responses"]["404"]["content"]["application/problem+json"]["schema"]
             Draft202012Validator({**schema, "components": document["components"]}).validate(problem)
     assert "text/csv" in operations["/api/v1/candles"]["responses"]["200"]["content"]

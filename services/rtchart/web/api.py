@@ -213,7 +213,7 @@ def blueprint(sources: Sources) -> Blueprint:
         The newest gaps that overlap the time between `start` and `end`.
         """
         known = sources.catalog.find(query_args.symbol, query_args.exchange)
-        page = Page(query_args.start or 0, _end(query_args.end), query_args.limit)
+        page = replace(_page(query_args), newest=True)
         wider = replace(page, limit=page.limit + 1)
 
         async def read(connection: Connection) -> list[Gap]:
@@ -268,7 +268,9 @@ def blueprint(sources: Sources) -> Blueprint:
 T = TypeVar("T")
 
 
-def _page(query: CandlesQuery | KlinesQuery) -> Page:
+def _page(query: CandlesQuery | KlinesQuery | GapsQuery) -> Page:
+    if query.start is not None and query.end is not None and query.start >= query.end:
+        raise Refused("bad_message", "start", f"start: expected less than end, {query.end}")
     return Page(query.start or 0, _end(query.end), query.limit, newest=query.start is None)
 
 

@@ -43,10 +43,13 @@ class Origins:
         """Whether a request with this header Origin is served; those without one do not come from a page."""
         if origin is None or "*" in self.allowed or origin.lower() in self.allowed:
             return True
-        return urlsplit(origin).netloc.lower() == host.lower()
+        try:
+            return urlsplit(origin).netloc.lower() == host.lower()
+        except ValueError:  # `http://[`
+            return False
 
 
-def create_app(sources: api.Sources, health: Health, content: page.Page, origins: Origins, max_connections: int) -> Quart:
+def create_app(sources: api.Sources, health: Health, content: page.Site, origins: Origins, max_connections: int) -> Quart:
     """The application over what it reads."""
     app = Quart("rtchart.web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
@@ -68,7 +71,7 @@ def create_app(sources: api.Sources, health: Health, content: page.Page, origins
         if len(sources.hub.clients) >= max_connections:
             metrics.refused.labels("full").inc()
             return problem(503, f"all of the server's {max_connections} sockets are taken; try again later")
-        client = Client(websocket.remote_addr or "")
+        client = Client()
         await websocket.accept()
         # The object behind the proxy, so that a frame does not look it up.
         plain = websocket._get_current_object()  # type: ignore[attr-defined]
@@ -97,7 +100,11 @@ def _errors(app: Quart) -> None:
 
     @app.errorhandler(HTTPException)
     async def http(error: HTTPException) -> Response:
-        return problem(error.code or 500, error.description or error.name)
+        answer = problem(error.code or 500, error.description or error.name)
+        for name, value in error.get_headers():  # Allow of a 405, say; what describes werkzeug's own body is left out
+            if not name.lower().startswith("content-"):
+                answer.headers.add(name, value)
+        return answer
 
     @app.errorhandler(Exception)
     async def defect(error: Exception) -> Response:

@@ -124,12 +124,18 @@ class Catalog:
         # What is asked for goes before what is only still stored.
         wanted = [known for known in found if known.desired is not None] or found
         if not wanted:
-            where = f" at {exchange}" if exchange is not None else ""
-            raise Refused("unknown_symbol", "symbol", f"there is no symbol {symbol!r}{where}; GET /api/v1/symbols lists them")
+            if exchange is not None and (elsewhere := self._exchanges(symbol)):
+                raise Refused("unknown_symbol", "exchange", f"{symbol} is not at {exchange!r}; it is at {elsewhere}")
+            raise Refused("unknown_symbol", "symbol", f"there is no symbol {symbol!r}; GET /api/v1/symbols lists them")
         if len(wanted) > 1:
             names = ", ".join(sorted(known.identity.exchange for known in wanted))
             raise Refused("ambiguous_exchange", "exchange", f"{symbol} is at {names}: say which, with exchange")
         return wanted[0]
+
+    def _exchanges(self, symbol: str) -> str:
+        """Where there is a symbol of this name, for messages."""
+        known = self._named.get(symbol, ())
+        return ", ".join(sorted(one.identity.exchange for one in known if one.desired is not None or one.stored is not None))
 
     def interval(self, known: Known, name: str) -> Interval:
         """The interval as this symbol has it. Raises `Refused`: unknown, not kept, or without its first day."""

@@ -21,6 +21,11 @@ from rtchart.web.problems import MIMETYPE, Problem
 
 PATH = "/api/v1/openapi.json"
 _CSV = "_rtchart_csv"
+_ERRORS = {
+    400: "A parameter is wrong: `parameter` names it",
+    404: "There is no such symbol, or not at this exchange",
+    503: "The database cannot be read now; `Retry-After` says when to ask again",
+}
 
 Q = TypeVar("Q")
 View = Callable[..., Awaitable[Response]]
@@ -53,13 +58,16 @@ class Provider(OpenAPIProvider):
                 yield rule
 
     def build_paths(self, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Add the CSV form, and the errors' media type."""
+        """Add the CSV form, and what the errors mean."""
         paths, components = super().build_paths(rule)
         csv = getattr(self._app.view_functions[rule.endpoint], _CSV, False)
         for path in paths.values():
             for item in path.values():
                 if csv:
                     item["responses"][200]["content"]["text/csv"] = {"schema": {"type": "string"}}
+                for status, text in _ERRORS.items():
+                    if status in item["responses"]:
+                        item["responses"][status]["description"] = text
                 # The keys of a JSON object are texts.
                 item["responses"] = {str(status): response for status, response in item["responses"].items()}
         return paths, components
