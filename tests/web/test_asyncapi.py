@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -71,5 +72,7 @@ def test_every_schema_was_hit(request: pytest.FixtureRequest) -> None:
     if not {"test_socket.py", "test_socket_bounds.py", "test_start_and_end.py", "test_asyncapi.py"} <= {
         item.path.name for item in request.session.items
     }:
+        if os.environ.get("CI"):
+            pytest.fail("a run of the CI lacks a file of the socket's tests; was one renamed?")
         pytest.skip("needs the tests of the socket in the same run")
     assert schemas.hit == set(schemas.SCHEMAS)

@@ -45,11 +45,12 @@ RECORDS: tuple[tuple[str, Topic, tuple[Struct, ...], str], ...] = (
 )
 """The topics: name here, topic, what is on it, and the key."""
 
-_INFO = """\
+_INFO = f"""\
 Live candlesticks. Times are milliseconds since the epoch (UTC), names that end in `_us` are microseconds; prices and volumes
 are decimal strings.
 
-On the socket a client sends single JSON objects, each a text frame of at most 4096 bytes. The server sends frames: `seq`
+On the socket a client sends single JSON objects, each a text frame of at most \
+{protocol.MAX_MESSAGE} bytes. The server sends frames: `seq`
 counts them, `at_us` is its clock at sending, and `messages` is what changed for this client since the frame before. A slow
 client skips updates of a candle but no candle. Close codes: 1001 the server shuts down (connect again, with jitter, and
 subscribe with `since`), 1008 frames are not taken or too many messages are sent, 1009 a message is too long."""
