@@ -115,8 +115,34 @@ async def test_warnings_of_services_are_told_once_and_all_lines_are_logged(make:
     assert "rtchart exchange: " in (tmp_path / "logs" / "exchange.log").read_text()
 
 
+async def test_a_service_whose_log_cannot_be_written_runs_and_is_stopped(make: Make, tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "exchange.log"
+    log.mkdir(parents=True)  # as good as a full disk: each write fails
+    supervisor, said = make()
+    (port,) = free_ports(1)
+    supervisor.start(simulated_exchange(port, []))
+    await wait_until(lambda: answers(port))
+    pid = supervisor.pid("exchange")
+    assert pid
+    await supervisor.stop([["exchange"]], within=2)
+    assert not psutil.pid_exists(pid)
+    assert said == [f"cannot write to {log} (Is a directory); lines are lost, the service goes on"]
+
+
+def test_a_log_is_written_again_when_it_can_be(tmp_path: Path) -> None:
+    said: list[str] = []
+    (tmp_path / "x.log").mkdir()
+    log = BoundedLog(tmp_path / "x.log", said.append)
+    log.write(b"lost\n")
+    log.write(b"lost\n")
+    (tmp_path / "x.log").rmdir()
+    log.write(b"kept\n")
+    log.close()
+    assert ((tmp_path / "x.log").read_bytes(), len(said)) == (b"kept\n", 1)
+
+
 def test_a_log_is_bounded(tmp_path: Path) -> None:
-    log = BoundedLog(tmp_path / "x.log", limit=100)
+    log = BoundedLog(tmp_path / "x.log", print, limit=100)
     for number in range(100):
         log.write(b"%09d\n" % number)
     log.close()

@@ -117,7 +117,8 @@ async def end_leftover(record: Path, number: signal.Signals = signal.SIGTERM, *,
 
 
 def _write_record(record: Path, pid: int) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
+    # On a full disk there is none: the child matters more, and where Linux ends leftovers nobody looks for it.
+    with contextlib.suppress(psutil.NoSuchProcess, OSError):
         record.parent.mkdir(exist_ok=True)
         record.write_text(f"{pid} {psutil.Process(pid).create_time()!r}")
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 from rtchart.core.errors import UserError
+from rtchart.local.backoff import Backoff
 from rtchart.local.child import Child
 
 _LOG_BYTES = 4 * 1024**2
@@ -44,6 +46,23 @@ class Engine(ABC):
             await self.child.stop(self.stop_signal, within=within)
             self.child = None
             self._record.unlink(missing_ok=True)
+
+    async def keep(self, say: Callable[[str], None], backoff: Backoff) -> NoReturn:
+        """Start the engine again, as often as it takes, whenever it ends by itself; ``say`` is told why."""
+        while True:
+            assert self.child is not None
+            started = time.monotonic()
+            why = f"ended (exit code {await self.child.wait()})"
+            delay = backoff.after(time.monotonic() - started)
+            while why:
+                say(f"{self.title} {why}; starting it again in {delay:g} s ({self.log})")
+                await asyncio.sleep(delay)
+                try:
+                    await self.start()
+                    why = ""
+                except (UserError, OSError) as error:
+                    why = f"cannot be started: {error}"
+                    delay = backoff.after(0)
 
     async def __aenter__(self) -> Self:
         return await self.start()

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
 import time
 from asyncio.subprocess import PIPE
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 
 import msgspec
 
+from rtchart.local.backoff import Backoff
 from rtchart.local.child import Child, end_leftover
 
 log = logging.getLogger(__name__)
 
-FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
-"""Seconds before a service that ended is started again; doubled each time."""
-STEADY_AFTER = 60.0
-"""A service that ran for so many seconds starts again after `FIRST_DELAY`."""
 _LOG_BYTES = 4 * 1024**2
 _SAY_AGAIN = 30.0
 
@@ -65,13 +62,20 @@ class Supervisor:
     async def stop(self, stages: Sequence[Sequence[str]], *, within: float) -> None:
         """Stop all services: those of a stage together, one stage after the other, each within so many seconds."""
         for stage in stages:
-            await asyncio.gather(*(self._kept.pop(name).stop(within) for name in stage if name in self._kept))
-        await asyncio.gather(*(kept.stop(within) for kept in self._kept.values()))
+            await _stop([self._kept.pop(name) for name in stage if name in self._kept], within)
+        await _stop(self._kept.values(), within)
 
     def pid(self, command: str) -> int | None:
         """The number of the service's process, while it runs."""
         child = self._kept[command].child
         return None if child is None or child.exit_code is not None else child.pid
+
+
+async def _stop(kept: Iterable[_Kept], within: float) -> None:
+    """Stop these together. One that cannot be stopped in order keeps none of the others from it."""
+    for failure in await asyncio.gather(*(each.stop(within) for each in kept), return_exceptions=True):
+        if failure is not None:
+            log.error("a service was not stopped in order", exc_info=failure)
 
 
 class _Kept:
@@ -82,14 +86,14 @@ class _Kept:
         self._service = service
         self._say = say
         self._record = folder / "run" / f"{service.command}.pid"
-        self._log = BoundedLog(folder / "logs" / f"{service.command}.log")
+        self._log = BoundedLog(folder / "logs" / f"{service.command}.log", say)
         self._said: dict[str, float] = {}
         self._task = asyncio.create_task(self._keep())
 
     async def stop(self, within: float) -> None:
         self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        # How it ended does not matter any more, only that it does not start the service again.
+        await asyncio.wait([self._task])
         if self.child is not None:
             drained = asyncio.create_task(self._drain(self.child))
             await self.child.stop(within=within)
@@ -98,24 +102,29 @@ class _Kept:
         self._log.close()
 
     async def _keep(self) -> None:
-        delay = FIRST_DELAY
+        backoff = Backoff()
         while True:
             started = time.monotonic()
+            why = await self._run()
+            delay = backoff.after(time.monotonic() - started)
+            self._say(f"{self._service.command} {why}; starting it again in {delay:g} s ({self._log.path})")
+            await asyncio.sleep(delay)
+
+    async def _run(self) -> str:
+        """Run the service until it ends; how that was, in words."""
+        try:
             self.child = await Child.start(
                 [sys.executable, "-m", "rtchart", self._service.command, *self._service.arguments],
                 output=PIPE,
                 env=self._service.environment,
                 record=self._record,
             )
-            last = await self._drain(self.child)
-            code = await self.child.wait()
-            if time.monotonic() - started > STEADY_AFTER:
-                delay = FIRST_DELAY
-            why = f"exit code {code}" if code >= 0 else f"signal {-code}"
-            last = f": {last}" if last else ""
-            self._say(f"{self._service.command} ended ({why}){last}; starting it again in {delay:g} s ({self._log.path})")
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST_DELAY)
+        except OSError as error:
+            return f"cannot be started ({error.strerror})"
+        last = await self._drain(self.child)
+        code = await self.child.wait()
+        why = f"exit code {code}" if code >= 0 else f"signal {-code}"
+        return f"ended ({why})" + (f": {last}" if last else "")
 
     async def _drain(self, child: Child) -> str:
         """Write what it says to the log until it ends; the last line, for its obituary."""
@@ -153,22 +162,38 @@ class _Entry(msgspec.Struct):
 
 
 class BoundedLog:
-    """A file that is appended to; when it is full it becomes NAME.log.1, in place of the one before."""
+    """A file that is appended to; when it is full it becomes NAME.log.1, in place of the one before.
 
-    def __init__(self, path: Path, limit: int = _LOG_BYTES) -> None:
+    What cannot be written (a full disk) is lost, which ``say`` is told once: a service is worth more than its log.
+    """
+
+    def __init__(self, path: Path, say: Say, limit: int = _LOG_BYTES) -> None:
         self.path = path
+        self._say = say
         self._limit = limit
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
+        self._file: FileIO | None = None
+        self._failed = False
 
     def write(self, data: bytes) -> None:
         """Append the bytes; they are in the file when this returns."""
-        if self._file.tell() + len(data) > self._limit:
-            self._file.close()
-            self.path.replace(self.path.with_suffix(".log.1"))
-            self._file = self.path.open("ab")
-        self._file.write(data)
-        self._file.flush()
+        try:
+            self._append(data)
+        except OSError as error:
+            if not self._failed:
+                self._failed = True
+                self._say(f"cannot write to {self.path} ({error.strerror}); lines are lost, the service goes on")
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _append(self, data: bytes) -> None:
+        if self._file is not None and self._file.tell() + len(data) > self._limit:
+            self.close()
+            self.path.replace(self.path.with_suffix(".log.1"))
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: nothing is left over for a close to fail on.
+            self._file = self.path.open("ab", buffering=0)
+        self._file.write(data)

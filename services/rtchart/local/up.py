@@ -23,6 +23,7 @@ from rtchart.exchange.clock import VenueClock
 from rtchart.exchange.venues import connect as connect_venue
 from rtchart.exchange.venues import venue as known_venue
 from rtchart.local import jars
+from rtchart.local.backoff import Backoff
 from rtchart.local.choice import LIVE, SIMULATED, choose, unreachable
 from rtchart.local.engine import Engine
 from rtchart.local.folder import data_folder, symbols_folder
@@ -32,7 +33,7 @@ from rtchart.local.ports import LOOPBACK, free_ports
 from rtchart.local.postgres import SUPERUSER, Postgres
 from rtchart.local.services import SCRAPED, STOP_ORDER, Setting, pipeline, simulated_exchange
 from rtchart.local.status import Screen, follow_status
-from rtchart.local.supervisor import FIRST_DELAY, LONGEST_DELAY, Supervisor
+from rtchart.local.supervisor import Supervisor
 from rtchart.local.sweep import Sweeper
 from rtchart.local.symbols import Directory, SymbolFolder
 from rtchart.process.clock import now_ms
@@ -46,6 +47,8 @@ log = logging.getLogger(__name__)
 
 DATABASE = "rtchart"
 # Together below the 5 s that a person is promised.
+_KAFKA_PATIENCE = 0.3
+"""Of a put that is under way while Kafka is away: the next start reads the folder again."""
 _SERVICE_STOPS_WITHIN = 1.4
 _ENGINE_STOPS_WITHIN = 1.8
 
@@ -113,12 +116,15 @@ class Up:
                     self._announce(admin_ports["web"], venue),
                     follow_status(self._screen, admin_ports, venue.name),
                     self._sweeper.run(),
-                    *(self._keep(engine) for engine in self._engines),
+                    *(engine.keep(self._screen.warn, Backoff()) for engine in self._engines),
                 )
         finally:
             say("stopping")
             await supervisor.stop(STOP_ORDER, within=_SERVICE_STOPS_WITHIN)
-            await asyncio.gather(*(engine.stop(within=_ENGINE_STOPS_WITHIN) for engine in self._engines))
+            stops = (engine.stop(within=_ENGINE_STOPS_WITHIN) for engine in self._engines)
+            for failure in await asyncio.gather(*stops, return_exceptions=True):
+                if failure is not None:
+                    log.error("an engine was not stopped in order", exc_info=failure)
 
     async def _engines_up(self, folder: Path) -> tuple[str, dict[str, str]]:
         """Kafka's address, and the database's URL by role, both ready for the services."""
@@ -175,7 +181,7 @@ class Up:
         self, manifests: Path, cluster: Cluster, venue: Venue, current: dict[str, DesiredSymbol]
     ) -> AsyncIterator[SymbolFolder]:
         _, rest = connect_venue(venue, VenueClock())
-        async with cluster.producer() as producer:
+        async with cluster.producer(patience=_KAFKA_PATIENCE) as producer:
             try:
                 yield SymbolFolder(
                     manifests,
@@ -212,18 +218,6 @@ class Up:
                 await asyncio.sleep(0.1)
         host = LOOPBACK if self._options.host == "0.0.0.0" else self._options.host
         self._screen.say(f"rtchart is at http://{host}:{self._options.port} (venue {venue.name}, {where})")
-
-    async def _keep(self, engine: Engine) -> None:
-        """Start the engine again when it ends by itself."""
-        delay = FIRST_DELAY
-        while True:
-            assert engine.child
-            code = await engine.child.wait()
-            self._screen.warn(f"{engine.title} ended (exit code {code}); starting it again in {delay:g} s ({engine.log})")
-            await asyncio.sleep(delay)
-            delay = min(delay * 2, LONGEST_DELAY)
-            with contextlib.suppress(UserError):
-                await engine.start()
 
 
 async def _all(*work: Awaitable[None]) -> None:
