@@ -20,8 +20,8 @@ from rtchart.process.clock import now_ms
 PATIENCE = 10.0
 """Seconds that Kafka has for taking a set of revisions, or for answering at all."""
 
-
-_FLUSH = 2.0
+_FLUSH = 1.0
+"""Seconds that the end of the process waits for Kafka: the outbox has all that it did not take."""
 
 
 class NotPublished(Exception):
@@ -49,7 +49,7 @@ class RevisionPublisher:
                     # Kafka was slow or away: its client still holds that set, and would only pile up another one.
                     await self._finish(self._under_way)
                 if self._producer is None:
-                    self._producer = await self._open.enter_async_context(self._cluster.producer())
+                    self._producer = await self._open.enter_async_context(self._cluster.producer(patience=_FLUSH))
                 self._under_way = asyncio.create_task(self._send(self._producer, revisions))
                 await self._finish(self._under_way)
         except TimeoutError:
@@ -85,12 +85,9 @@ class RevisionPublisher:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        # Leaving flushes, and a Kafka that is away shall not hold up the end of the process: the outbox has it all.
         try:
-            async with asyncio.timeout(_FLUSH):
-                await self._open.aclose()
-        except TimeoutError:
-            pass
+            await self._open.aclose()
         finally:
             if self._under_way is not None:
                 self._under_way.cancel()
+                await asyncio.gather(self._under_way, return_exceptions=True)

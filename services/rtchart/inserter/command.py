@@ -23,6 +23,8 @@ from rtchart.process.health import Address, Health
 from rtchart.process.run import run, until_stopped
 
 GROUP = "rtchart-inserter"
+_FLUSH = 1.0
+"""Seconds that the end waits for Kafka to take dead letters: the database has them, too."""
 
 
 @click.command("inserter")
@@ -90,7 +92,7 @@ async def serve(
     async def insert() -> None:
         await session.patiently(book.load)
         await followed.wait()
-        async with cluster.producer() as producer:
+        async with cluster.producer(patience=_FLUSH) as producer:
             writer = Writer(session, book, source, partial(publish, producer, cluster))
             inserter = Inserter(writer, session, source, health, limits)
             async with join(cluster, KLINES, GROUP, on_revoked=inserter.revoked, instance=instance) as group:
