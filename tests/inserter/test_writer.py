@@ -298,6 +298,47 @@ async def test_what_is_wanted_of_a_symbol_counts_at_once(table: Table):
     assert await table.connection.fetchval("SELECT deleted_at FROM symbol") is None
 
 
+async def test_a_late_tombstone_ends_its_own_life_only(table: Table):
+    """Klines of the next life came first, on their own topic: they are stored before and after it."""
+    await table.book.take({"sim:BTCUSDT": desired(epoch=3)}, table.session)
+    await table.write(kline(0, epoch=4))
+    await table.book.take({"sim:BTCUSDT": None}, table.session)
+    await table.write(kline(1, epoch=4), kline(2, epoch=3))
+    assert sorted(await stored(table.connection)) == [0, 1]
+    await table.book.take({"sim:BTCUSDT": desired(epoch=4)}, table.session)
+    await table.book.take({"sim:BTCUSDT": None}, table.session)
+    await table.write(kline(3, epoch=4))
+    assert sorted(await stored(table.connection)) == [0, 1], "and its own tombstone ends it"
+
+
+async def test_the_rows_in_memory_never_go_backwards(table: Table, database: str):
+    """A writer's row is read before the follower's and taken after it, unless one waits for the other."""
+    follower = Session(database, table.health)
+    await follower.patiently(lambda connection: connection.fetchval("SELECT 1"))
+    held, first = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        """A connection whose answers come late."""
+
+        def __init__(self, connection: asyncpg.Connection) -> None:
+            self.execute = connection.execute
+            self._fetch = connection.fetch
+
+        async def fetch(self, *arguments: object) -> list[asyncpg.Record]:
+            rows = await self._fetch(*arguments)
+            first.set()
+            await held.wait()
+            return rows
+
+    ensuring = asyncio.create_task(table.book.ensure(Slow(table.connection), {("sim", "BTCUSDT"): 1}))
+    await first.wait()
+    taking = asyncio.create_task(table.book.take({"sim:BTCUSDT": desired(epoch=5)}, follower))
+    asyncio.get_running_loop().call_later(0.05, held.set)
+    await asyncio.gather(ensuring, taking)
+    assert table.book.rows["sim", "BTCUSDT"].epoch == 5
+    await follower.close()
+
+
 async def test_a_symbol_that_the_database_refuses_is_skipped(table: Table):
     changes = {
         "sim:NUL": desired(symbol="NUL\0"),

@@ -39,7 +39,7 @@ async def test_data_goes_with_a_symbol_whose_manifest_said_so_once_the_inserter_
     sweeper.ended({"sim:BACK": before["sim:BACK"]}, {})
     await sweeper.sweep()
     assert await left() == {"GONE", "KEPT", "BACK"}, "the inserter writes that it was deleted, and has not yet"
-    await symbols.unwant(connection, [Identity("sim", "GONE"), Identity("sim", "KEPT")], at=now_ms())
+    await symbols.unwant(connection, dict.fromkeys((Identity("sim", "GONE"), Identity("sim", "KEPT")), 1), at=now_ms())
     await sweeper.sweep()
     assert await left() == {"KEPT", "BACK"}
     await connection.close()

@@ -183,7 +183,7 @@ async def test_the_data_of_a_deleted_symbol_goes_and_nothing_else(owner: Connect
     await checkpoint(owner, THIS_HOUR, gone, stays)
     await checkpoint(owner, THIS_HOUR, gone)
     assert await delete_symbol_data(owner, Identity("sim", "GONE")) == 0  # it is wanted
-    await symbols.unwant(owner, [Identity("sim", "GONE")], at=NOW)
+    await symbols.unwant(owner, {Identity("sim", "GONE"): 1}, at=NOW)
     assert await delete_symbol_data(owner, Identity("sim", "GONE")) == 4
     assert (await seconds(owner, gone), await candles(owner, gone)) == ([], [])
     assert (len(await seconds(owner, stays)), len(await candles(owner, stays))) == (2, 1)

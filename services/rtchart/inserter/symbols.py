@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 
@@ -28,17 +29,23 @@ class Symbols:
     def __init__(self, *, clock: Callable[[], int] = now_ms) -> None:
         self._clock = clock
         self.rows: dict[tuple[str, str], SymbolRow] = {}
+        self._epochs: dict[str, int] = {}
+        """The last epoch that the topic asked for, by key: the life that a tombstone ends."""
+        # Two connections write here. Held from a write until its rows are in memory, so that these never go backwards.
+        self._turn = asyncio.Lock()
 
     async def load(self, connection: Connection) -> None:
         """Begin with what is stored."""
-        self._take(await store.load(connection))
+        async with self._turn:
+            self._take(await store.load(connection))
 
     async def ensure(self, connection: Connection, epochs: Mapping[tuple[str, str], int]) -> None:
         """Have a row of each (exchange, symbol), whose epoch is not older than the one given.
 
         Klines may overtake the Symbol that asks for them, because it travels on another topic.
         """
-        self._take(await store.ensure(connection, {Identity(*name): epoch for name, epoch in epochs.items()}))
+        async with self._turn:
+            self._take(await store.ensure(connection, {Identity(*name): epoch for name, epoch in epochs.items()}))
 
     async def follow(self, table: Table[DesiredSymbol], session: Session, followed: Callable[[], None]) -> None:
         """Write each change of the topic to the table; never ends. ``followed`` is called once the first whole is in."""
@@ -60,15 +67,25 @@ class Symbols:
                 await self.take({key: desired}, session)
 
     async def _write(self, connection: Connection, changes: Changes[DesiredSymbol]) -> None:
-        gone = []
-        for key, desired in changes.items():
-            if desired is None:
+        async with self._turn:
+            gone: dict[Identity, int] = {}
+            for key, desired in changes.items():
+                if desired is not None:
+                    self._epochs[key] = desired.epoch
+                    continue
                 try:
-                    gone.append(Identity.parse(key))
+                    identity = Identity.parse(key)
                 except ValueError as error:
                     log.error("skipped a deletion", extra=fields(topic="rtchart.symbols", error=str(error)))
-        self._take(await store.want(connection, [desired for desired in changes.values() if desired is not None]))
-        self._take(await store.unwant(connection, gone, at=self._clock()))
+                else:
+                    gone[identity] = self._ended(key, identity)
+            self._take(await store.want(connection, [desired for desired in changes.values() if desired is not None]))
+            self._take(await store.unwant(connection, gone, at=self._clock()))
+
+    def _ended(self, key: str, identity: Identity) -> int:
+        """The epoch of the life that a tombstone ends. Of a key that the topic did not hold before, the one that is stored."""
+        row = self.rows.get((identity.exchange, identity.symbol))
+        return self._epochs.get(key, row.epoch if row else 0)
 
     def _take(self, rows: list[SymbolRow]) -> None:
         for row in rows:

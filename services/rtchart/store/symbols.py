@@ -85,15 +85,22 @@ async def want(connection: Connection, desired: Iterable[DesiredSymbol]) -> list
     return await _of(connection, [s.exchange for s in wanted], [s.symbol for s in wanted])
 
 
-async def unwant(connection: Connection, identities: Iterable[Identity], *, at: int) -> list[SymbolRow]:
-    """Write that the Symbols of these were deleted; the rows of those that are known. Their data stays."""
-    gone = sorted(identities)
+async def unwant(connection: Connection, epochs: Mapping[Identity, int], *, at: int) -> list[SymbolRow]:
+    """Write that the Symbols of these were deleted; the rows of those that are known. Their data stays.
+
+    The epoch is that of the life that ended. A row of a newer one is left alone: klines of the next life may overtake the
+    tombstone of the last.
+    """
+    gone = sorted(epochs)
     exchanges, names = [i.exchange for i in gone], [i.symbol for i in gone]
     await connection.execute(
-        """UPDATE symbol SET deleted_at = $3 FROM unnest($1::text[], $2::text[]) AS gone (exchange, symbol)
-           WHERE symbol.exchange = gone.exchange AND symbol.symbol = gone.symbol AND deleted_at IS NULL""",
+        """UPDATE symbol SET deleted_at = $4
+           FROM unnest($1::text[], $2::text[], $3::bigint[]) AS gone (exchange, symbol, epoch)
+           WHERE symbol.exchange = gone.exchange AND symbol.symbol = gone.symbol AND symbol.epoch <= gone.epoch
+               AND deleted_at IS NULL""",
         exchanges,
         names,
+        [epochs[identity] for identity in gone],
         at,
     )
     return await _of(connection, exchanges, names)
