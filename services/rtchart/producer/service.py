@@ -63,6 +63,8 @@ class Producer:
         """Symbols that are no longer asked for, whose state is to be removed."""
         self.changed = asyncio.Event()
         """Set when other symbols are asked for than before."""
+        self.told = False
+        """Whether the table of the symbols that are asked for was read: before, that there is none says nothing."""
         self.letters: asyncio.Queue[DeadLetter] = asyncio.Queue(LETTERS)
         self.begun = asyncio.Event()
         """Set when symbols got their ledger: their first watermark is to be recorded at once."""
@@ -81,7 +83,8 @@ class Producer:
     # ── What is asked for ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def desire(self, changes: Mapping[str, DesiredSymbol | None]) -> None:
-        """Records of ``rtchart.symbols`` changed; None ends a symbol."""
+        """Records of ``rtchart.symbols`` changed, which at first are all of them; None ends a symbol."""
+        self.told = True
         for key, desired in changes.items():
             if desired is not None and desired.exchange == self.exchange:
                 self._want(desired)

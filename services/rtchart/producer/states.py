@@ -89,17 +89,25 @@ class States:
             await self._clear(at)
 
     async def _clear(self, at: int) -> None:
-        """Once our own states hold what they held, remove those that nobody writes any more."""
+        """Remove the states that nobody writes any more, once nothing is known by them alone.
+
+        Killed at any moment, the next start finds where to refill from: in the old states, or in what was made of them.
+        """
+        if not self._producer.told:
+            return
         over: dict[str, StreamState | None] = {}
-        for key, state in self._before.items():
-            if state.exchange != self._producer.exchange:
-                continue
+        for key, state in list(self._before.items()):
+            track = self._producer.tracks.get(state.symbol)
             own = state.instance == self._instance
-            if state.symbol not in self._producer.tracks if own else at - state.at > GONE:
+            mine = state.exchange == self._producer.exchange
+            if not mine or (track is not None if own else at - state.at <= GONE):
+                del self._before[key]  # not ours to remove, or written anew; one that lives will be older when we look again
+            elif track is None or (track.recorded and track.written is not None):
                 over[key] = None
-        self._before.clear()
         if over:
             await self._put(over)
+            for key in over:
+                del self._before[key]
 
 
 async def keep_exporting(producer: Producer, rest: Rest) -> None:
