@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from rtchart.core.interval import MINUTE, MINUTES
+from rtchart.store import reader
 from rtchart.store.migrate import migrate
 from rtchart.web import hub, server
 from tests.waiting import wait_until
@@ -58,6 +59,24 @@ async def test_without_its_database_it_serves_what_is_live_and_says_so(
             assert not (await socket.subscribe())["partial"]
 
 
+async def test_a_busy_database_is_said_to_those_who_met_it_alone(
+    kafka: str, topic_prefix: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They get what is live, or 503, and a resync as soon as it answers."""
+    monkeypatch.setattr(reader, "RETRY", 0.05)
+    async with running(kafka, topic_prefix, database, symbols=[BTC]) as web, web.socket() as socket:
+        await ready(web)
+        with monkeypatch.context() as busy:
+            busy.setattr(reader, "MOST_AT_ONCE", 0)
+            assert (await socket.subscribe())["partial"]
+            assert (await web.get("/candles", symbol="BTCUSDT")).json()["partial"]
+            answer = await web.get("/klines", symbol="BTCUSDT")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+            assert (await web.get("/status")).json()["database"] == ""
+        assert (await socket.take(op="resync"))["symbol"] == "BTCUSDT"
+        assert not (await socket.subscribe())["partial"]
+
+
 async def test_it_starts_where_the_database_ends(kafka: str, topic_prefix: str, database: str) -> None:
     """Minutes that are on Kafka and not in the database yet are folded from Kafka, however long ago they came."""
     minute = this_minute() - 30 * MINUTE
@@ -75,14 +94,14 @@ async def test_it_starts_where_the_database_ends(kafka: str, topic_prefix: str, 
 
 
 async def test_it_needs_no_more_than_its_role_may(kafka: str, topic_prefix: str, database: str) -> None:
-    reader = database.replace("postgres@", "rtchart_web@")
-    assert reader != database
+    as_role = database.replace("postgres@", "rtchart_web@")
+    assert as_role != database
     minute = this_minute()
     async with table.writer(database) as rows:
         await rows.klines(seconds(minute - MINUTE))
         await rows.checkpoint(minute - MINUTE)
         await rows.gap(minute - MINUTE, minute, "open")
-    async with running(kafka, topic_prefix, reader, symbols=[BTC]) as web, web.socket() as client:
+    async with running(kafka, topic_prefix, as_role, symbols=[BTC]) as web, web.socket() as client:
         await ready(web)
         assert [candle["received"] for candle in (await client.subscribe())["candles"]] == [60]
         assert len((await client.subscribe(interval="1d"))["candles"]) == 1

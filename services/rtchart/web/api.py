@@ -19,7 +19,7 @@ from rtchart.core.kline import Kline, Source
 from rtchart.store import history as stored
 from rtchart.store.database import Connection
 from rtchart.store.history import MAX_PARAMETER, Page, Run
-from rtchart.store.reader import DatabaseAway, Reader
+from rtchart.store.reader import Reader, Unread
 from rtchart.web.catalog import Catalog, Refused
 from rtchart.web.hub import Hub
 from rtchart.web.market import Market
@@ -230,7 +230,7 @@ def blueprint(sources: Sources) -> Blueprint:
         """Read how the server is."""
         try:
             run = await sources.history.read(stored.newest_run)
-        except DatabaseAway:
+        except Unread:
             run = None
         not_ready = sources.not_ready()
         newest = [entry.live.newest.open_time for entry in sources.market if entry.live.newest is not None]
@@ -256,8 +256,8 @@ def blueprint(sources: Sources) -> Blueprint:
         status = 404 if error.code == "unknown_symbol" else 400
         return problem(status, str(error), parameter=error.parameter, code=error.code)
 
-    @api.errorhandler(DatabaseAway)
-    async def away(error: DatabaseAway) -> Response:
+    @api.errorhandler(Unread)
+    async def away(error: Unread) -> Response:
         answer = problem(503, f"the database cannot be read: {error}")
         answer.headers["Retry-After"] = "2"
         return answer

@@ -160,7 +160,7 @@ class Hub:
             self._delivered += len(self._ticker_clients)
 
     def resync_partial(self) -> None:
-        """The database is back: those who were served without it shall subscribe again."""
+        """The database answers again: those who were served without it shall subscribe again."""
         for entry in self._market:
             for channel in entry.channels.values():
                 for client in channel.partial:

@@ -22,7 +22,7 @@ from rtchart.process.run import until_stopped
 from rtchart.store import history as stored
 from rtchart.store import offsets
 from rtchart.store.database import Connection
-from rtchart.store.reader import DatabaseAway, Reader
+from rtchart.store.reader import Reader, Unread
 from rtchart.web import metrics, page, server
 from rtchart.web.api import Sources
 from rtchart.web.app import Origins, create_app
@@ -133,7 +133,7 @@ class Web:
         cluster_id = await self._cluster.cluster_id()
         try:
             return await self.history.read(lambda c: offsets.load(c, cluster_id, self._cluster.name(KLINES)))
-        except DatabaseAway:
+        except Unread:
             return None
 
     async def _follow_wishes(self) -> None:
@@ -158,7 +158,7 @@ class Web:
         self.hub.resync_partial()
 
     async def refresh_windows(self, *, whole: bool) -> None:
-        """Read the tickers' last half hour, or all of their 24 hours. Raises `DatabaseAway`."""
+        """Read the tickers' last half hour, or all of their 24 hours. Raises `Unread`."""
         await self.history.read(lambda connection: self._read_windows(connection, whole))
 
     async def _keep_windows(self) -> None:
@@ -168,7 +168,7 @@ class Web:
                 await self.refresh_windows(whole=not read)
                 read = True
                 await asyncio.sleep(WINDOW_REFRESH)
-            except DatabaseAway:
+            except Unread:
                 await asyncio.sleep(1)
 
     async def _read_windows(self, connection: Connection, whole: bool) -> None:

@@ -11,7 +11,7 @@ from rtchart.core.interval import MINUTES, SECOND, Interval
 from rtchart.store import history as stored
 from rtchart.store.database import Connection
 from rtchart.store.history import MAX_PARAMETER, Page, StoredSymbol
-from rtchart.store.reader import DatabaseAway, Reader
+from rtchart.store.reader import Reader, Unread
 from rtchart.web import parts
 from rtchart.web.catalog import Catalog, Known
 from rtchart.web.live import DAYS, HOURS, better, child_of
@@ -65,7 +65,7 @@ class Views:
             found = await self._history.read(
                 lambda connection: self._read(connection, entry, known, interval, wider, gaps, now)
             )
-        except DatabaseAway:
+        except Unread:
             found, partial = _Stored(), True
         if found.loaded is not None:
             entry.live.load(found.loaded.level, found.loaded.candles, found.loaded.seconds)
