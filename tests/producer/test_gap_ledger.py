@@ -144,7 +144,10 @@ class World(RuleBasedStateMachine):
 
     @rule(pause=seconds)
     def suspended(self, pause: int) -> None:
+        self.ledger.suspend(self.now)
+        self.announce()
         expected = self.ledger.expected
+        assert self.made <= expected
         self.made += pause * S
         self.now = self.made + 10
         self.ledger.resume(self.now)
@@ -330,12 +333,24 @@ def test_neighbouring_gaps_are_asked_for_together() -> None:
 def test_suspended_time_is_no_gap_but_what_was_missing_before_stays_missing() -> None:
     made = ledger()
     made.on_kline(T + 2 * S, T + 3_010, T + 3_010)
+    made.suspend(T + 3_020)
     made.resume(T + 500 * S + 300)
     made.on_kline(T + 500 * S, T + 501_010, T + 501_010)
     assert gaps(made) == [(S, 2 * S, "step")]
     made.mark()
     made.acknowledged()
     assert made.watermark == T + S
+
+
+def test_seconds_that_had_not_come_when_it_was_suspended_are_missing() -> None:
+    made = ledger()
+    made.suspend(T + 4_300)
+    made.resume(T + 500 * S + 300)
+    assert gaps(made) == [(S, 4 * S, "silence")]
+    assert made.expected == T + 500 * S
+    made.broken = "reconnect"
+    made.suspend(T + 502_000)
+    assert gaps(made) == [(500 * S, 502 * S, "reconnect")]
 
 
 def test_the_past_of_a_new_symbol_is_fetched_and_is_no_gap() -> None:

@@ -173,3 +173,23 @@ async def test_the_watermark_waits_for_what_is_on_its_way() -> None:
     await settled
     ledger.acknowledged()
     assert ledger.watermark == T + 3 * SECOND
+
+
+async def test_seconds_that_had_not_come_when_a_symbol_was_suspended_are_fetched() -> None:
+    world = World()
+    await world.seconds(10)
+    world.local += 3_500
+    world.producer.desire({"sim:A": DesiredSymbol("sim", "A", 1, suspend=True)})
+    world.local += 3_600_000
+    world.producer.desire({"sim:A": DesiredSymbol("sim", "A", 1)})
+    world.next = world.clock.now() // SECOND * SECOND
+    resumed = world.next
+    repairing = asyncio.create_task(keep_repairing(world.producer, Rest(world.clock)))
+    try:
+        await world.seconds(3)
+        ledger = world.producer.tracks["A"].ledger
+        await wait_until(lambda: ledger is not None and not ledger.holes)
+    finally:
+        repairing.cancel()
+        await asyncio.wait([repairing])
+    assert seconds_of(world.published) == [(T, T + 13 * SECOND), (resumed, world.next)]

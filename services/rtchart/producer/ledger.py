@@ -138,6 +138,13 @@ class Ledger:
         """Whether no kline came for so long that something is wrong."""
         return now - self.heard_at >= self._patience.silence
 
+    def suspend(self, now: int) -> None:
+        """Streaming is not wanted from now on: what did not come by now is missing, and will not come by the stream."""
+        until = now // SECOND * SECOND
+        if until > self.expected:
+            self._open(self.expected, until, self.broken or "silence", now + self._patience.late)
+            self.expected = until
+
     def resume(self, now: int) -> None:
         """Streaming begins again after it was not wanted: what was in between is not missing."""
         self.expected = max(self.expected, now // SECOND * SECOND)

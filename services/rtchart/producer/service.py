@@ -99,10 +99,12 @@ class Producer:
             self.tracks[desired.symbol] = Track(desired, self._before.pop(desired.symbol, ()))
             self._unbegun.add(desired.symbol)
             return
-        resumed = track.desired.suspend and not desired.suspend
-        track.desired = desired
-        if resumed and track.ledger is not None:
-            track.ledger.resume(self.clock.now())
+        was, track.desired = track.desired, desired
+        if track.ledger is not None and was.suspend != desired.suspend:
+            if desired.suspend:
+                track.ledger.suspend(self.clock.now())
+            else:
+                track.ledger.resume(self.clock.now())
 
     def _forget(self, identity: Identity) -> None:
         if self.tracks.pop(identity.symbol, None) is not None:
