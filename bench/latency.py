@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import statistics
 import sys
 import tempfile
 import time
@@ -112,11 +111,21 @@ async def ours(web: str, symbols: list[str], seconds: float) -> list[Stamps]:
     return stamps
 
 
+async def introduced(web: str, symbols: int) -> None:
+    """Wait until the producer has asked the exchange about every symbol, which it does once, when it starts."""
+    async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(300):
+        while True:
+            found = (await client.get(f"{web}/api/v1/symbols")).json()["symbols"]
+            if len([symbol for symbol in found if symbol["tick_size"]]) >= symbols:
+                return
+            await asyncio.sleep(1)
+
+
 def _percentile(latencies: list[float], share: float) -> float:
     return sorted(latencies)[min(len(latencies) - 1, int(len(latencies) * share))]
 
 
-async def main(symbols_count: int, seconds: float, rounds: int) -> None:
+async def main(symbols_count: int, seconds: float) -> None:
     with tempfile.TemporaryDirectory(prefix="rtchart-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         async with (
@@ -144,38 +153,34 @@ async def main(symbols_count: int, seconds: float, rounds: int) -> None:
                         {f"sim:{symbol}": DesiredSymbol("sim", symbol, epoch=1) for symbol in symbols}
                     )
                 bare_latencies: list[float] = []
-                our_stamps: list[Stamps] = []
-                used = []
-                for turn in range(rounds):
-                    bare_latencies += await bare(ws, kafka.bootstrap, symbols, seconds, "bare")
-                    async with (
-                        running(
-                            folder / "producer.log",
-                            *("-m", "rtchart", "producer", "--exchange", "sim", "--exchange-ws", ws, "--exchange-rest", rest),
-                            *("--kafka", kafka.bootstrap, "--instance", "bench", "--admin-port", str(admin)),
-                            ready=f"http://127.0.0.1:{admin}/readyz",
-                        ) as producing,
-                        running(
-                            folder / "web.log",
-                            *("-m", "rtchart", "web", "--port", str(web), "--kafka", kafka.bootstrap),
-                            *("--database", postgres.url(user="rtchart_web")),
-                            ready=f"http://127.0.0.1:{web}/readyz",
-                        ) as serving,
-                    ):
-                        began = [cpu_seconds(process.pid) for process in (producing, serving)]
-                        since = time.monotonic()
-                        our_stamps += await ours(f"ws://127.0.0.1:{web}", symbols, seconds)
-                        elapsed = time.monotonic() - since
-                        used.append(
-                            [
-                                (cpu_seconds(process.pid) - before) / elapsed
-                                for process, before in zip((producing, serving), began, strict=True)
-                            ]
-                        )
-                    print(f"turn {turn + 1} of {rounds} done", file=sys.stderr)
+                bare_latencies += await bare(ws, kafka.bootstrap, symbols, seconds / 2, "bare")
+                async with (
+                    running(
+                        folder / "producer.log",
+                        *("-m", "rtchart", "producer", "--exchange", "sim", "--exchange-ws", ws, "--exchange-rest", rest),
+                        *("--kafka", kafka.bootstrap, "--instance", "bench", "--admin-port", str(admin)),
+                        ready=f"http://127.0.0.1:{admin}/readyz",
+                    ) as producing,
+                    running(
+                        folder / "web.log",
+                        *("-m", "rtchart", "web", "--port", str(web), "--kafka", kafka.bootstrap),
+                        *("--database", postgres.url(user="rtchart_web")),
+                        ready=f"http://127.0.0.1:{web}/readyz",
+                    ) as serving,
+                ):
+                    await introduced(f"http://127.0.0.1:{web}", len(symbols))
+                    began = [cpu_seconds(process.pid) for process in (producing, serving)]
+                    since = time.monotonic()
+                    our_stamps = await ours(f"ws://127.0.0.1:{web}", symbols, seconds)
+                    elapsed = time.monotonic() - since
+                    producer_cpu, web_cpu = (
+                        (cpu_seconds(process.pid) - before) / elapsed
+                        for process, before in zip((producing, serving), began, strict=True)
+                    )
+                bare_latencies += await bare(ws, kafka.bootstrap, symbols, seconds / 2, "bare")
     our_latencies = [(stamps[3] - stamps[0]) / 1000 for stamps in our_stamps]
-    expected = len(symbols) * seconds * rounds
-    print(f"latency, {len(symbols)} symbols, {rounds} turns of {seconds:g} s each way")
+    expected = len(symbols) * seconds
+    print(f"latency, {len(symbols)} symbols, {seconds:g} s each way, the bare one half before ours and half after")
     for label, latencies in (("bare producer → Kafka → consumer", bare_latencies), ("frame received → socket", our_latencies)):
         print(
             f"  {label:34} p50 {_percentile(latencies, 0.5):7.2f} ms   p99 {_percentile(latencies, 0.99):7.2f} ms   "
@@ -187,14 +192,12 @@ async def main(symbols_count: int, seconds: float, rounds: int) -> None:
     for at, stage in enumerate(("received → published", "published → consumed", "consumed → socket")):
         took = [(stamps[at + 1] - stamps[at]) / 1000 for stamps in our_stamps]
         print(f"    {stage:32} p50 {_percentile(took, 0.5):7.2f} ms   p99 {_percentile(took, 0.99):7.2f} ms")
-    producer_cpu, web_cpu = (statistics.median(column) for column in zip(*used, strict=True))
     print(f"  CPU while measured: producer {producer_cpu:.0%}, web {web_cpu:.0%} of a core")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--symbols", type=int, default=1500)
-    parser.add_argument("--seconds", type=float, default=15)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=30)
     arguments = parser.parse_args()
-    uvloop.run(main(arguments.symbols, arguments.seconds, arguments.rounds))
+    uvloop.run(main(arguments.symbols, arguments.seconds))
