@@ -163,6 +163,32 @@ async def test_a_table_is_the_newest_record_of_each_key_and_then_its_changes(clu
         await changes.aclose()
 
 
+async def test_a_table_that_is_followed_again_tells_what_ended_in_between(cluster: Cluster):
+    """Also when the reader failed at the very changes that told it."""
+    await ensure_topics(cluster, (SYMBOLS,))
+    table = Table(cluster, SYMBOLS, DesiredSymbol)
+    btc, eth, sol = (DesiredSymbol("binance", symbol, epoch=1) for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT"))
+    async with cluster.producer() as producer, asyncio.timeout(15):
+        writer: TableWriter[DesiredSymbol] = TableWriter(producer, cluster, SYMBOLS)
+        await writer.put({str(symbol.identity): symbol for symbol in (btc, eth, sol)})
+        first = table.follow()
+        assert set(await anext(first)) == {"binance:BTCUSDT", "binance:ETHUSDT", "binance:SOLUSDT"}
+        await writer.put({"binance:BTCUSDT": None})
+        assert await anext(first) == {"binance:BTCUSDT": None}
+        await first.aclose()
+        await writer.put({"binance:ETHUSDT": None})
+
+        again = table.follow()
+        assert await anext(again) == {"binance:BTCUSDT": None, "binance:ETHUSDT": None, "binance:SOLUSDT": sol}
+        await writer.put({"binance:SOLUSDT": None})
+        assert await anext(again) == {"binance:SOLUSDT": None}
+        await again.aclose()
+
+        other = Table(cluster, SYMBOLS, DesiredSymbol).follow()
+        assert await anext(other) == {}
+        await other.aclose()
+
+
 async def test_a_record_that_cannot_be_read_leaves_what_its_key_held(cluster: Cluster, caplog: pytest.LogCaptureFixture):
     await ensure_topics(cluster, (SYMBOLS,))
     btc = DesiredSymbol("binance", "BTCUSDT", epoch=1)

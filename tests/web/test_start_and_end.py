@@ -34,9 +34,10 @@ async def test_shutting_down_closes_every_socket_with_1001(kafka: str, topic_pre
 
 
 async def test_without_its_database_it_serves_what_is_live_and_says_so(
-    kafka: str, topic_prefix: str, empty_database: str
+    kafka: str, topic_prefix: str, empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The schema is missing at first, as when the database comes late; the snapshot is partial, and a resync follows."""
+    monkeypatch.setattr(reader, "RETRY", 0.05)
     minute = this_minute()
     async with running(kafka, topic_prefix, empty_database, symbols=[BTC]) as web:
         await wait_until(lambda: web.web.klines.caught_up and web.web.catalog.active())

@@ -26,13 +26,16 @@ Changes = dict[str, R | None]
 class Table(Generic[R]):
     """A reader of one compacted topic with one partition.
 
-    A record that cannot be read is logged and skipped: what its key held before stays.
+    A record that cannot be read is logged and skipped: what its key held before stays. Once followed, it may be followed again
+    after a failure: it knows what it told.
     """
 
     def __init__(self, cluster: Cluster, topic: Topic, record: type[R]) -> None:
         self._cluster = cluster
         self._topic = topic
         self._record: type[R] = record
+        self._told: set[str] = set()
+        """Keys that whoever follows may hold."""
 
     async def snapshot(self) -> dict[str, R]:
         """The table as it is now, then let go."""
@@ -41,7 +44,12 @@ class Table(Generic[R]):
         raise AssertionError("follow() never ends")
 
     async def follow(self) -> AsyncIterator[Changes[R]]:
-        """First the whole table as one set of changes (it may be empty), then each set of changes as it comes."""
+        """First the whole table as one set of changes (it may be empty), then each set of changes as it comes.
+
+        When it is followed again, the whole holds a tombstone for each key that was told before and is gone by now: the topic's
+        own may have come, and been compacted away, in between. The first time it holds none: a reader that keeps what it read
+        elsewhere, as the inserter does in the database, does not take a topic that was made anew for deletions.
+        """
         partitions = self._cluster.topic_partitions(self._topic, 1)
         async with self._cluster.consumer() as consumer:
             consumer.assign(partitions)
@@ -51,13 +59,20 @@ class Table(Generic[R]):
             while await consumer.position(partitions[0]) < end:
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     self._read(records, whole)
-            yield {key: record for key, record in whole.items() if record is not None}
+            there: Changes[R] = {key: record for key, record in whole.items() if record is not None}
+            gone: Changes[R] = dict.fromkeys(self._told - there.keys())
+            # A key stays told until whoever follows comes for more, and so has taken its end.
+            self._told |= there.keys()
+            yield {**gone, **there}
+            self._told = set(there)
             while True:
                 changes: Changes[R] = {}
                 for records in (await consumer.getmany(timeout_ms=1000)).values():
                     self._read(records, changes)
                 if changes:
+                    self._told |= changes.keys()
                     yield changes
+                    self._told -= {key for key, record in changes.items() if record is None}
 
     def _read(self, records: list[object], into: Changes[R]) -> None:
         for record in records:

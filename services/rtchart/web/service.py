@@ -78,6 +78,9 @@ class Web:
             self.catalog, self.market, self.hub, views, self.history, clock, lambda: self.klines.lag, lambda: health.reasons
         )
         self._wished = asyncio.Event()
+        # Kept, because a table that is followed again tells what ended in between.
+        self._wishes = Table(cluster, SYMBOLS, DesiredSymbol)
+        self._states = Table(cluster, STREAMS, StreamState)
 
     async def serve(self, stopping: asyncio.Event, listening: socket.socket) -> None:
         """Run until ``stopping`` is set, then close all sockets with 1001 and return. Raises `UserError` (no broker)."""
@@ -137,7 +140,7 @@ class Web:
             return None
 
     async def _follow_wishes(self) -> None:
-        async for changes in Table(self._cluster, SYMBOLS, DesiredSymbol).follow():
+        async for changes in self._wishes.follow():
             for identity in self.catalog.wish(changes):
                 if (entry := self.market.drop(identity)) is not None:
                     self.hub.gone(entry)
@@ -147,7 +150,7 @@ class Web:
                 self.hub.announce(self.sources.infos())
 
     async def _follow_states(self) -> None:
-        async for changes in Table(self._cluster, STREAMS, StreamState).follow():
+        async for changes in self._states.follow():
             if self.catalog.observe(changes):
                 self.hub.announce(self.sources.infos())
 
