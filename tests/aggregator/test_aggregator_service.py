@@ -12,8 +12,9 @@ import pytest
 from rtchart.aggregator.run import publish_outbox, run
 from rtchart.aggregator.service import follow
 from rtchart.broker.admin import ensure_topics
-from rtchart.broker.candles import NotPublished, RevisionPublisher
+from rtchart.broker.candles import RevisionPublisher
 from rtchart.broker.cluster import Cluster
+from rtchart.broker.on_demand import NotPublished
 from rtchart.broker.topics import CANDLES
 from rtchart.core.candle import of_second
 from rtchart.core.messages import Revision, decode

@@ -11,7 +11,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from rtchart.aggregator.fill import Fill
 from rtchart.aggregator.levels import Folded, Levels
-from rtchart.broker.candles import NotPublished, RevisionPublisher
+from rtchart.broker.candles import RevisionPublisher
+from rtchart.broker.on_demand import NotPublished
 from rtchart.core.interval import HOUR, MINUTE, SECOND
 from rtchart.process.logs import fields
 from rtchart.process.metrics import BUCKETS, observe

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from rtchart.aggregator.run import publish_outbox, run
-from rtchart.broker.candles import NotPublished, RevisionPublisher
+from rtchart.broker.candles import RevisionPublisher
+from rtchart.broker.on_demand import NotPublished
 from rtchart.core.errors import UserError
 from rtchart.process.health import Health
 from rtchart.process.logs import fields

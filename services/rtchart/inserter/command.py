@@ -9,7 +9,7 @@ import click
 
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
-from rtchart.broker.dead_letters import publish
+from rtchart.broker.dead_letters import DeadLetterPublisher
 from rtchart.broker.group import join
 from rtchart.broker.table import Table
 from rtchart.broker.topics import DEAD_LETTERS, KLINES, SYMBOLS
@@ -23,37 +23,27 @@ from rtchart.process.health import Address, Health
 from rtchart.process.run import run, until_stopped
 
 GROUP = "rtchart-inserter"
-_FLUSH = 1.0
-"""Seconds that the end waits for Kafka to take dead letters: the database has them, too."""
 
 
 @click.command("inserter")
 @options.kafka
 @options.topic_prefix
 @options.database
-@click.option(
+@options.option(
     "--batch-rows",
-    default=Limits().records,
+    Limits().records,
     type=click.IntRange(1, 100_000),
-    envvar="RTCHART_BATCH_ROWS",
-    show_envvar=True,
-    show_default=True,
     help="Records that close a batch at once.",
 )
-@click.option(
+@options.option(
     "--batch-ms",
-    default=round(Limits().seconds * 1000),
+    round(Limits().seconds * 1000),
     type=click.IntRange(1, 10_000),
-    envvar="RTCHART_BATCH_MS",
-    show_envvar=True,
-    show_default=True,
     help="Milliseconds after its first record that a batch is closed.",
 )
-@click.option(
+@options.option(
     "--instance",
     metavar="NAME",
-    envvar="RTCHART_INSTANCE",
-    show_envvar=True,
     help="A name of its own that it keeps over restarts: killed, it then goes on at once, not after 6 seconds.",
 )
 @options.admin_port
@@ -92,8 +82,8 @@ async def serve(
     async def insert() -> None:
         await session.patiently(book.load)
         await followed.wait()
-        async with cluster.producer(patience=_FLUSH) as producer:
-            writer = Writer(session, book, source, partial(publish, producer, cluster))
+        async with DeadLetterPublisher(cluster) as dead_letters:
+            writer = Writer(session, book, source, dead_letters.publish)
             inserter = Inserter(writer, session, source, health, limits)
             async with join(cluster, KLINES, GROUP, on_revoked=inserter.revoked, instance=instance) as group:
                 health.ready()
