@@ -355,8 +355,8 @@ def test_seconds_that_had_not_come_when_it_was_suspended_are_missing() -> None:
 
 def test_the_past_of_a_new_symbol_is_fetched_and_is_no_gap() -> None:
     made = Ledger(T, Patience(), now=T, history=(T - 5 * S, T))
-    assert made.watermark == T - 5 * S
-    assert made.announce() == []
+    assert made.watermark == T  # nobody waits for it
+    assert (made.announce(), made.gaps) == ([], [])
     assert made.ask(T) == (T - 5 * S, T)
     assert made.asks_history
     # What the venue has of it comes; the rest is not asked for again, and nothing is said of it.
@@ -365,8 +365,39 @@ def test_the_past_of_a_new_symbol_is_fetched_and_is_no_gap() -> None:
     made.asked(T)
     assert made.holes == []
     made.mark()
+    made.lost(T - 2 * S, T - S, T)  # and what did not get through is fetched again, and is still none
     made.acknowledged()
     assert made.watermark == T
+    assert (made.announce(), made.gaps) == ([], [])
+    assert (made.ask(T), made.asks_history) == ((T - 2 * S, T - S), True)
+
+
+def test_the_watermark_of_a_new_symbol_follows_its_stream_while_its_past_is_fetched() -> None:
+    made = Ledger(T, Patience(), now=T, history=(T - 5 * S, T))
+    made.on_kline(T, T + S, T + S)
+    made.mark()
+    made.acknowledged()
+    assert made.watermark == T + S
+    made.on_kline(T + S, T + 2 * S, T + 2 * S)
+    made.mark()
+    made.lost(T + S, T + 2 * S, T + 3 * S)
+    made.acknowledged()
+    assert made.watermark == T + S
+    assert gaps(made) == [(S, 2 * S, "step")]
+
+
+def test_seconds_before_the_first_kline_of_a_new_symbol_are_asked_for_twice() -> None:
+    made = Ledger(T, Patience(), now=T, history=(T - S, T))
+    made.on_answer(T - S, T, [T - S], T)
+    made.on_kline(T + 3 * S, T + 4 * S, T + 4 * S)
+    assert made.ask(T + 5 * S) == (T, T + 3 * S)
+    assert not made.asks_history
+    assert made.on_answer(T, T + 3 * S, [T], T + 5 * S).wanted == {T}
+    made.asked(T + 5 * S)
+    assert made.ask(T + 65 * S) == (T + S, T + 3 * S)
+    fill = made.on_answer(T + S, T + 3 * S, [T + S], T + 65 * S)
+    assert (fill.wanted, fill.absent) == ({T + S}, [])  # nobody was told that they were missing
+    assert (made.announce(), made.holes) == ([], [])
 
 
 def test_a_new_symbol_may_begin_a_little_late_and_a_known_one_may_not() -> None:

@@ -39,11 +39,9 @@ log = logging.getLogger(__name__)
 @options.exchange_rest
 @options.kafka
 @options.topic_prefix
-@click.option(
+@options.option(
     "--instance",
-    default=socket.gethostname,
-    envvar="RTCHART_INSTANCE",
-    show_envvar=True,
+    socket.gethostname,
     show_default="the host's name",
     metavar="NAME",
     help="Under which name this producer writes what it sees; two at once need two.",

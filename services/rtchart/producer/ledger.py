@@ -2,8 +2,9 @@
 
 ``now`` is the venue's time (ms), estimated from below, everywhere here. Seconds are handed over (to Kafka's client) before
 they are acknowledged; the ledger counts them as there when they are handed over, and as missing again when that was
-`lost`. Two laws, held by ``tests/producer/test_ledger.py``: the watermark never passes a second that is neither
-acknowledged nor absent; and whatever is lost on the way, in the end each second is one of the two.
+`lost`. Two laws, held by ``tests/producer/test_gap_ledger.py``: the watermark never passes a second that is neither
+acknowledged nor absent; and whatever is lost on the way, in the end each second is one of the two. Both are about what was
+promised: of a new symbol's history (`Hole.history`) what is fetched is fetched, and the watermark does not wait for it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,10 @@ class Hole(msgspec.Struct):
     announced: bool = False
     """Whether a `GapOpened` was handed over for it."""
     history: bool = False
-    """From before the symbol was asked for: wanted, but no gap, and nothing to be said of what the venue lacks of it."""
+    """From before the symbol was asked for: wanted, but no gap. One answer settles it, whatever the venue lacks of it."""
+    quiet: bool = False
+    """From before the first kline of a new symbol, which nobody was promised: no gap, and nothing is said of what the venue
+    lacks of it."""
 
 
 class Fill(msgspec.Struct, frozen=True):
@@ -91,11 +95,20 @@ class Ledger:
         self._failures = 0
         for start, end in normal(missing):
             self._open(start, min(end, expected), "start", now)
-        self._new = history is not None
+        self._history = history
         if history is not None and history[0] < history[1]:
             self._open(*history, "start", now, history=True)
-        self.watermark = self.holes[0].start if self.holes else expected
-        """Every second before it is acknowledged by Kafka, or absent."""
+        self.watermark = self._whole_until
+        """Every second before it is acknowledged by Kafka, or absent, or history."""
+
+    @property
+    def gaps(self) -> list[Range]:
+        """What is missing that was promised."""
+        return [(hole.start, hole.end) for hole in self.holes if not hole.history and not hole.quiet]
+
+    @property
+    def _whole_until(self) -> int:
+        return next((hole.start for hole in self.holes if not hole.history), self.expected)
 
     # ── Seconds that come ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -105,9 +118,8 @@ class Ledger:
         if open_time >= self.expected:
             if open_time > self.expected:
                 reason = self.broken or "step"
-                # Nothing was promised of a new symbol before its first second.
-                first = self._new and reason == "start"
-                self._open(self.expected, open_time, reason, now + self._patience.late, history=first)
+                first = self._history is not None and reason == "start"
+                self._open(self.expected, open_time, reason, now + self._patience.late, quiet=first)
             self.expected = open_time + SECOND
             self.last_open_time = open_time
             self.broken = None
@@ -201,7 +213,7 @@ class Ledger:
             elif asked_at - hole.lacked_at < self._patience.absent:
                 again = hole.lacked_at + self._patience.absent
                 holes.append(msgspec.structs.replace(hole, start=low, end=high, ask_at=again))
-            else:
+            elif not hole.quiet:
                 absent.append((low, high))
             if high < hole.end:
                 holes.append(_part(hole, high, hole.end))
@@ -226,18 +238,23 @@ class Ledger:
 
     def announce(self) -> list[Hole]:
         """The holes that nobody was told of; they count as handed over."""
-        new = [hole for hole in self.holes if not hole.announced and not hole.history]
+        new = [hole for hole in self.holes if not (hole.announced or hole.history or hole.quiet)]
         for hole in new:
             hole.announced = True
         return new
 
     def lost(self, start: int, end: int, now: int) -> None:
         """Seconds that were handed over did not get through (or the word that they are absent did not)."""
-        if self._marked is not None:
+        end = min(end, self.expected)
+        if self._history is not None and start < self._history[1]:
+            for low, high in self._no_holes(max(start, self._history[0]), min(end, self._history[1])):
+                self._open(low, high, "start", now, history=True)
+            start = self._history[1]
+        if self._marked is not None and start < end:
             self._marked = min(self._marked, start)
         if start < self.watermark:
             start = self.watermark  # a repetition of what had got through before
-        for low, high in subtract([(start, min(end, self.expected))], [(hole.start, hole.end) for hole in self.holes]):
+        for low, high in self._no_holes(start, end):
             self._open(low, high, "step", now)
 
     def unannounced(self, start: int, end: int) -> None:
@@ -248,7 +265,7 @@ class Ledger:
 
     def mark(self) -> None:
         """Everything below the first hole has been handed over by now. One mark at a time."""
-        self._marked = self.holes[0].start if self.holes else self.expected
+        self._marked = self._whole_until
 
     def acknowledged(self) -> None:
         """All that was handed over before `mark` has been acknowledged, or was told to be `lost`."""
@@ -258,20 +275,25 @@ class Ledger:
 
     # ── Holes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _open(self, start: int, end: int, reason: GapReason, ask_at: int, *, history: bool = False) -> None:
+    def _open(
+        self, start: int, end: int, reason: GapReason, ask_at: int, *, history: bool = False, quiet: bool = False
+    ) -> None:
         """Add a hole where there is none; it becomes part of a neighbour that is as new as it."""
-        new = Hole(start, end, reason, ask_at, history=history)
+        new = Hole(start, end, reason, ask_at, history=history, quiet=quiet)
         holes = sorted([*self.holes, new], key=lambda hole: hole.start)
         self.holes = holes[:1]
         for hole in holes[1:]:
             last = self.holes[-1]
-            alike = (hole.reason, hole.history) == (last.reason, last.history)
+            alike = (hole.reason, hole.history, hole.quiet) == (last.reason, last.history, last.quiet)
             if hole.start == last.end and alike and hole.lacked_at is last.lacked_at is None:
                 last.end = hole.end
                 last.ask_at = min(last.ask_at, hole.ask_at)
                 last.announced = last.announced and hole.announced
             else:
                 self.holes.append(hole)
+
+    def _no_holes(self, start: int, end: int) -> list[Range]:
+        return subtract([(start, end)], [(hole.start, hole.end) for hole in self.holes])
 
     def _take(self, ranges: Iterable[Range]) -> None:
         """These seconds are missing no more."""

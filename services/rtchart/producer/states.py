@@ -118,7 +118,7 @@ async def keep_exporting(producer: Producer, rest: Rest) -> None:
         for status in get_args(StreamStatus):
             metrics.SYMBOLS.labels(status).set(counts[status])
         ledgers = [track.ledger for track in producer.tracks.values() if track.ledger is not None and track.streams]
-        metrics.MISSING.set(sum(hole.end - hole.start for ledger in ledgers for hole in ledger.holes) / SECOND)
+        metrics.MISSING.set(sum(end - start for ledger in ledgers for start, end in ledger.gaps) / SECOND)
         metrics.IN_FLIGHT.set(producer.outbox.in_flight)
         metrics.RATE_LIMIT_USED.set(rest.used)
         if now is not None and ledgers:

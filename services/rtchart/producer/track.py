@@ -80,7 +80,8 @@ class Track:
     def begin(self, patience: Patience, now: int, history: int = 0) -> Ledger:
         """Make the ledger. The second that is under way is the first one expected.
 
-        A symbol that is new gets so much of its past (ms) too, so that there is something to see at once.
+        A symbol that is new gets so much of its past (ms) too, so that there is something to see at once. What of it was not
+        fetched when this process ends is not fetched by the next: no watermark tells of it, and it is no gap.
         """
         expected, floor = now // SECOND * SECOND, self.desired.raw_floor(now)
         missing = self._resume.missing(expected, floor)
@@ -128,7 +129,7 @@ class Track:
         """The gaps that are not closed, as a state names them."""
         if self.ledger is None:
             return self._resume.pending
-        return _few([(hole.start, hole.end) for hole in self.ledger.holes])
+        return _few(self.ledger.gaps)
 
     def state(self, instance: str, now: int | None, at: int) -> StreamState:
         """The record for ``rtchart.streams``; ``at`` is this machine's time (ms)."""
