@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -18,7 +19,7 @@ from rtchart.broker.table import TableWriter
 from rtchart.broker.topics import SYMBOLS
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.local.ports import free_ports
-from rtchart.web import service
+from rtchart.web import server, service
 from tests.waiting import wait_until
 from tests.web.conftest import BTC
 from tests.web.running import running
@@ -98,6 +99,33 @@ async def test_it_is_not_ready_while_symbols_are_silent(
             table = TableWriter[DesiredSymbol](producer, Cluster(kafka, topic_prefix), SYMBOLS)
             await table.put({str(BTC.identity): suspended})
         await wait_until(lambda: not web.health.reasons)
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted", "room", "set_to"),
+    [
+        ((1_024, 4_096), 500, 500, None),  # as it is
+        ((1_024, 8_192), 5_000, 5_000, 5_256),  # the soft limit is raised
+        ((1_024, 4_096), 5_000, 3_840, 4_096),  # up to the hard one
+        ((64, 64), 5_000, 1, 64),
+        ((1_024, resource.RLIM_INFINITY), 5_000, 5_000, 5_256),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 5_000, 5_000, None),
+    ],
+)
+def test_sockets_are_no_more_than_open_files(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    limits: tuple[int, int],
+    wanted: int,
+    room: int,
+    set_to: int | None,
+) -> None:
+    made: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda what: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda what, to: made.append(to))
+    assert server.room_for(wanted) == room
+    assert made == ([] if set_to is None else [(set_to, limits[1])])
+    assert ("raise the hard limit" in caplog.text) == (room < wanted)
 
 
 async def _failure(child: asyncio.subprocess.Process) -> str:

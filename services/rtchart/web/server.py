@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 import socket
 
 from hypercorn.asyncio import serve
@@ -14,6 +15,8 @@ from quart import Quart
 from rtchart.core.errors import UserError
 from rtchart.web.protocol import MAX_MESSAGE
 
+log = logging.getLogger(__name__)
+
 UNSENT = 128 * 1024
 """Bytes that may wait in the kernel for a client: what waits there is old when it arrives."""
 
@@ -22,6 +25,9 @@ UNTAKEN_MS = 20_000
 
 KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 """Seconds and probes until a peer that is gone without a word is known to be. Hypercorn's own pings outlive their socket."""
+
+SPARE_FILES = 256
+"""File descriptors that are not for sockets: Kafka, the database, files, HTTP requests."""
 
 BACKLOG = 1024
 GRACE = 3.0
@@ -49,6 +55,26 @@ def listen(host: str, port: int) -> socket.socket:
             f"cannot serve on {host}:{port} ({error.strerror or error}); free the port, or choose others with --port and --host"
         ) from None
     return listening
+
+
+def room_for(connections: int) -> int:
+    """How many connections this process can hold, at most so many: raises its limit of open files to fit, if it may."""
+    wanted = connections + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(ValueError, OSError):  # macOS has a limit beyond an unlimited hard one
+            resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
+            soft = raised
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    room = max(1, soft - SPARE_FILES)
+    log.warning(
+        "%d open files are allowed (RLIMIT_NOFILE), so %d sockets at most; raise the hard limit, or lower --max-connections",
+        soft,
+        room,
+    )
+    return room
 
 
 async def run(app: Quart, listening: socket.socket, stop: asyncio.Event) -> None:

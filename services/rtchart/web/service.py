@@ -7,7 +7,7 @@ import logging
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
@@ -221,6 +221,7 @@ async def serve(cluster: Cluster, settings: Settings, health: Health, stopping: 
     try:
         host, port = listening.getsockname()[:2]
         log.info("serving http://%s:%d/", host, port)
+        settings = replace(settings, max_connections=server.room_for(settings.max_connections))
         await Web(cluster, settings, health).serve(stopping, listening)
     finally:
         listening.close()
