@@ -17,9 +17,7 @@ from rtchart.process.run import run, until_stopped
 
 
 @click.command("aggregator")
-@click.option(
-    "--once", is_flag=True, envvar="RTCHART_ONCE", show_envvar=True, help="Fold what is due and end, as a CronJob does."
-)
+@options.option("--once", False, is_flag=True, help="Fold what is due and end, as a CronJob does.")
 @options.database
 @options.kafka
 @options.topic_prefix

@@ -15,9 +15,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def option(flag: str, default: Any = None, **kwargs: Any) -> Callable[[F], F]:
     """An option that is an environment variable too; what `click.option` takes besides may be given."""
     name = flag.removeprefix("--").replace("-", "_").upper()
-    return click.option(
-        flag, default=default, envvar=f"RTCHART_{name}", show_envvar=True, show_default=default is not None, **kwargs
-    )
+    kwargs.setdefault("show_default", default is not None)
+    return click.option(flag, default=default, envvar=f"RTCHART_{name}", show_envvar=True, **kwargs)
 
 
 class _AddressType(click.ParamType[Address]):

@@ -18,27 +18,19 @@ from rtchart.web.service import Settings, serve
 @options.kafka
 @options.topic_prefix
 @options.database
-@click.option(
-    "--host", default="127.0.0.1", envvar="RTCHART_HOST", show_envvar=True, help="Address to serve on; 0.0.0.0: every one."
-)
-@click.option(
-    "--port", default=8000, type=click.IntRange(0, 65535), envvar="RTCHART_PORT", show_envvar=True, help="Port; 0: a free one."
-)
-@click.option(
+@options.option("--host", "127.0.0.1", help="Address to serve on; 0.0.0.0: every one.")
+@options.option("--port", 8000, type=click.IntRange(0, 65535), help="Port; 0: a free one.")
+@options.option(
     "--allow-origin",
     multiple=True,
     metavar="ORIGIN",
-    envvar="RTCHART_ALLOW_ORIGIN",
-    show_envvar=True,
     help="Pages of this origin (https://example.org) may use API and socket; repeatable; * for all.",
 )
-@click.option(
+@options.option(
     "--max-connections",
-    default=Settings("").max_connections,
+    Settings("").max_connections,
     type=click.IntRange(1, 1_000_000),
-    envvar="RTCHART_MAX_CONNECTIONS",
-    show_envvar=True,
-    help="Sockets open at once; more are refused with 503.",
+    help="Sockets open at once, as far as the limit of open files goes; more are refused with 503.",
 )
 @options.admin_port
 @options.log_level
