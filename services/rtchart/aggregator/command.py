@@ -12,7 +12,7 @@ from rtchart.broker.candles import RevisionPublisher
 from rtchart.broker.cluster import Cluster
 from rtchart.process import options
 from rtchart.process.clock import now_ms
-from rtchart.process.health import Address, Health
+from rtchart.process.health import AdminAddress, Health
 from rtchart.process.run import run, until_stopped
 
 
@@ -23,7 +23,7 @@ from rtchart.process.run import run, until_stopped
 @options.topic_prefix
 @options.admin_port
 @options.log_level
-def command(once: bool, database: str, kafka: str, topic_prefix: str, admin_port: Address, log_level: str) -> None:
+def command(once: bool, database: str, kafka: str, topic_prefix: str, admin_port: AdminAddress, log_level: str) -> None:
     """Fold stored seconds into 1m and larger candles, and publish what changed.
 
     Without --once it stays, and folds each minute as soon as its last second is stored. One runs at a time: a second one

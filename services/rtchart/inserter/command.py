@@ -19,7 +19,7 @@ from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
 from rtchart.inserter.writer import Source, Writer
 from rtchart.process import options
-from rtchart.process.health import Address, Health
+from rtchart.process.health import AdminAddress, Health
 from rtchart.process.run import run, until_stopped
 
 GROUP = "rtchart-inserter"
@@ -55,7 +55,7 @@ def command(
     batch_rows: int,
     batch_ms: int,
     instance: str | None,
-    admin_port: Address,
+    admin_port: AdminAddress,
     log_level: str,
 ) -> None:
     """Batch klines from Kafka into PostgreSQL, each exactly once.

@@ -22,14 +22,14 @@ HUNG_AFTER = 30.0
 """Seconds without a turn of the event loop after which ``/livez`` says 503."""
 
 
-class Address(NamedTuple):
+class AdminAddress(NamedTuple):
     """Where the three paths are served; on port 0 nowhere."""
 
     host: str
     port: int
 
 
-NOWHERE = Address("127.0.0.1", 0)
+NOWHERE = AdminAddress("127.0.0.1", 0)
 
 
 class Health:
@@ -113,7 +113,7 @@ class _SilentHandler(WSGIRequestHandler):
         """Probes come every few seconds; they are not news."""
 
 
-def serve_admin(health: Health, address: Address) -> Callable[[], None]:
+def serve_admin(health: Health, address: AdminAddress) -> Callable[[], None]:
     """Serve the three paths until the returned function is called. Raises `UserError` (port in use)."""
     host, port = address
     if port == 0:

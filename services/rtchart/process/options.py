@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from rtchart.process.health import NOWHERE, Address
+from rtchart.process.health import NOWHERE, AdminAddress
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -19,18 +19,18 @@ def option(flag: str, default: Any = None, **kwargs: Any) -> Callable[[F], F]:
     return click.option(flag, default=default, envvar=f"RTCHART_{name}", show_envvar=True, **kwargs)
 
 
-class _AddressType(click.ParamType[Address]):
+class _AdminAddressType(click.ParamType[AdminAddress]):
     """``PORT`` or ``HOST:PORT``."""
 
     name = "[HOST:]PORT"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
-        if isinstance(value, Address):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> AdminAddress:
+        if isinstance(value, AdminAddress):
             return value
         host, _, port = str(value).rpartition(":")
         if not port.isdecimal() or int(port) > 65535:
             self.fail(f"{value!r} is no port between 0 and 65535, alone or after a host and a colon.", param, ctx)
-        return Address(host.strip("[]") or NOWHERE.host, int(port))
+        return AdminAddress(host.strip("[]") or NOWHERE.host, int(port))
 
 
 kafka = option("--kafka", "127.0.0.1:9092", metavar="HOST:PORT[,…]", help="Bootstrap servers of Kafka.")
@@ -39,7 +39,7 @@ database = option("--database", metavar="URL", required=True, help="PostgreSQL: 
 admin_port = option(
     "--admin-port",
     "0",
-    type=_AddressType(),
+    type=_AdminAddressType(),
     help="Port of /livez, /readyz and /metrics, on 127.0.0.1 unless a HOST: is given (0.0.0.0 in containers); 0: none.",
 )
 log_level = option("--log-level", "info", type=click.Choice(["debug", "info", "warning", "error"]), help="What is logged.")

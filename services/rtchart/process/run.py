@@ -12,7 +12,7 @@ import uvloop
 
 from rtchart.core.errors import UserError
 from rtchart.process import logs, metrics
-from rtchart.process.health import NOWHERE, Address, Health, heartbeat, serve_admin
+from rtchart.process.health import NOWHERE, AdminAddress, Health, heartbeat, serve_admin
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ Service = Callable[[Health, asyncio.Event], Awaitable[None]]
 """A service's main coroutine: it runs until the event is set, then ends what it does and returns."""
 
 
-def run(name: str, service: Service, *, admin_port: Address = NOWHERE, log_level: str = "info") -> None:
+def run(name: str, service: Service, *, admin_port: AdminAddress = NOWHERE, log_level: str = "info") -> None:
     """Run a service until SIGTERM or SIGINT, or until it fails. Ends the process with its exit code.
 
     0: it was asked to stop, or its work is done. 1: a `UserError`, printed as one line. Any other exception leaves with its
@@ -35,7 +35,7 @@ def run(name: str, service: Service, *, admin_port: Address = NOWHERE, log_level
         sys.exit(1)
 
 
-async def _main(name: str, service: Service, admin_port: Address) -> None:
+async def _main(name: str, service: Service, admin_port: AdminAddress) -> None:
     health = Health()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()

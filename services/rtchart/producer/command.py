@@ -19,7 +19,7 @@ from rtchart.exchange.base import Venue
 from rtchart.exchange.clock import VenueClock
 from rtchart.exchange.venues import connect, venue
 from rtchart.process import options
-from rtchart.process.health import Address, Health
+from rtchart.process.health import AdminAddress, Health
 from rtchart.process.logs import fields
 from rtchart.process.run import run, until_stopped
 from rtchart.producer.ledger import Patience
@@ -62,7 +62,7 @@ def command(
     topic_prefix: str,
     instance: str,
     history_hours: float,
-    admin_port: Address,
+    admin_port: AdminAddress,
     log_level: str,
 ) -> None:
     """Read the exchange's 1-second klines and put them on Kafka, whole.

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from rtchart.process import options
-from rtchart.process.health import Address, Health
+from rtchart.process.health import AdminAddress, Health
 from rtchart.process.logs import fields
 from rtchart.process.run import run
 from rtchart.sim.exchange import Config, Exchange
@@ -57,7 +57,7 @@ def command(
     replay: Path | None,
     rate: float,
     history_days: int,
-    admin_port: Address,
+    admin_port: AdminAddress,
     log_level: str,
 ) -> None:
     """Simulate the exchange: Binance's WebSocket and REST protocol on one port.

@@ -8,7 +8,7 @@ import click
 
 from rtchart.broker.cluster import Cluster
 from rtchart.process import options
-from rtchart.process.health import Address
+from rtchart.process.health import AdminAddress
 from rtchart.process.run import run
 from rtchart.web.app import Origins
 from rtchart.web.service import Settings, serve
@@ -42,7 +42,7 @@ def command(
     port: int,
     allow_origin: tuple[str, ...],
     max_connections: int,
-    admin_port: Address,
+    admin_port: AdminAddress,
     log_level: str,
 ) -> None:
     """Serve the page, the API (/api/v1) and the live socket (/ws).
