@@ -102,6 +102,11 @@ class Ledger:
         """Every second before it is acknowledged by Kafka, or absent, or history."""
 
     @property
+    def began(self) -> bool:
+        """Whether anything was promised yet: not of a new symbol of which no kline came."""
+        return self._history is None or self.last_open_time is not None
+
+    @property
     def gaps(self) -> list[Range]:
         """What is missing that was promised."""
         return [(hole.start, hole.end) for hole in self.holes if not hole.history and not hole.quiet]

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from rtchart.core.messages import Listing
-from rtchart.exchange.base import Rest, RestError
+from rtchart.exchange.base import Listed, Rest, RestError
 from rtchart.process.logs import fields
 from rtchart.producer.service import Producer
 from rtchart.producer.track import Track
@@ -30,7 +30,8 @@ async def keep_asking(producer: Producer, rest: Rest, *, every: float = EVERY) -
         wait = every
         try:
             await rest.time()
-            await _ask(producer, rest)
+            if await _ask(producer, rest):
+                wait = min(AFTER_FAILURE, every)
         except RestError as error:
             log.warning("the exchange does not say what it lists", extra=fields(error=str(error)))
             wait = min(AFTER_FAILURE, every)
@@ -42,26 +43,48 @@ async def keep_asking(producer: Producer, rest: Rest, *, every: float = EVERY) -
         await asyncio.sleep(SETTLE)
 
 
-async def _ask(producer: Producer, rest: Rest) -> None:
+async def _ask(producer: Producer, rest: Rest) -> bool:
+    """Whether an answer should be asked for once more, soon."""
     producer.changed.clear()
+    doubts = False
     tracks = {symbol: track for symbol, track in producer.tracks.items() if not track.desired.suspend}
     for symbol, listed in (await rest.listed(tracks)).items():
         track = tracks[symbol]
         if producer.tracks.get(symbol) is not track:
             continue
-        was, track.listed = track.listed.trading, listed
-        if listed.trading == "unknown" and _streams(track, producer.clock.now()):
-            track.listed = type(listed)("trading", listed.tick_size)
-        elif (listed.trading == "unknown") != (was == "unknown"):
+        was, track.listed = track.listed.trading, _believed(track, listed, producer.clock.now())
+        trading = track.listed.trading
+        doubts = doubts or (track.doubted and trading != listed.trading)
+        if (trading == "unknown") != (was == "unknown"):
             producer.begin_again(symbol)
-        if track.listed.trading != was:
-            log.warning("listing changed", extra=fields(symbol=symbol, was=was, trading=track.listed.trading))
+        if trading != was:
+            log.warning("listing changed", extra=fields(symbol=symbol, was=was, trading=trading))
     producer.subscribe()
     for track in tracks.values():
         if producer.changed.is_set() or rest.used > QUIET or producer.outbox.full:
             break
-        if track.listing is None and track.streams:
-            await _introduce(producer, rest, track)
+        if track.listing is None and track.streams and track.listed.tick_size:
+            try:
+                await _introduce(producer, rest, track)
+            except RestError as error:  # of this symbol; the others are not to wait for it
+                log.warning(
+                    "the exchange does not say since when it lists a symbol",
+                    extra=fields(symbol=track.desired.symbol, error=str(error)),
+                )
+    return doubts
+
+
+def _believed(track: Track, said: Listed, now: int) -> Listed:
+    """What to make of an answer. That a symbol is unknown costs its stream, and one answer may be wrong."""
+    tick_size = said.tick_size or track.listed.tick_size
+    streams = _streams(track, now)
+    if said.trading != "unknown" or streams:
+        track.doubted = False
+        return Listed("trading" if streams and said.trading == "unknown" else said.trading, tick_size)
+    if track.doubted:
+        return Listed("unknown", tick_size)
+    track.doubted = True
+    return track.listed
 
 
 async def _introduce(producer: Producer, rest: Rest, track: Track) -> None:

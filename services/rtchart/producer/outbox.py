@@ -93,6 +93,8 @@ class Outbox:
             await asyncio.wait(set(self._windows))
 
     def _settled(self, window: asyncio.Future[int]) -> None:
+        if window not in self._windows:
+            return  # it ended in the moment in which `close` gave it up
         messages = self._remove(window)
         if not self.full:
             self._room.set()

@@ -121,8 +121,8 @@ class Producer:
             self._health.unready("stream", f"no kline came from {self.exchange} yet")
 
     def begin_again(self, symbol: str) -> None:
-        """The venue does not know the symbol, or knows it again: what was missing is no matter, and it starts anew."""
-        self.tracks[symbol].ledger = None
+        """The venue does not know the symbol, or knows it again: it has no ledger until it is known."""
+        self.tracks[symbol].begin_again()
         self._unbegun.add(symbol)
 
     # ── What comes ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -81,7 +81,7 @@ class States:
         if changes:
             await self._put(changes)
             for track, ledger, told in due:
-                track.recorded = track.recorded or ledger is not None
+                track.recorded = track.recorded or (ledger is not None and ledger is track.ledger)
                 # Spread what was written at once, so that 1,500 records do not hold up the klines of one moment.
                 track.written, track.written_at = told, at - random.randrange(EVERY // 2)
             del self._producer.forgotten[: len(forgotten)]

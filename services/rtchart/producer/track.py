@@ -38,7 +38,7 @@ class Resume:
         self.watermark = max((state.watermark for state in own if state.watermark is not None), default=None)
         self.pending = own[-1].pending if own else ()
         self._suspended = bool(own) and own[-1].status == "suspended"
-        self.new = not own
+        self.new = self.watermark is None
         """Whether nobody has seen this life of the symbol before."""
 
     def missing(self, expected: int, floor: int) -> list[Range]:
@@ -53,7 +53,7 @@ class Resume:
 class Track:
     """A symbol's wish, ledger and state."""
 
-    __slots__ = ("_resume", "desired", "ledger", "listed", "listing", "recorded", "refusal", "written", "written_at")
+    __slots__ = ("_resume", "desired", "doubted", "ledger", "listed", "listing", "recorded", "refusal", "written", "written_at")
 
     def __init__(self, desired: DesiredSymbol, states: Iterable[StreamState] = ()) -> None:
         self.desired = desired
@@ -61,6 +61,8 @@ class Track:
         """None until the venue's time is known, and while the venue does not know the symbol."""
         self.listed = Listed("trading")
         """What the venue said of it last; taken to be traded until the venue says otherwise."""
+        self.doubted = True
+        """Whether one answer that the venue does not know it is believed: two are needed once it has said that it does."""
         self.refusal = ""
         """Why the venue does not stream it."""
         self.listing: Listing | None = None
@@ -89,6 +91,15 @@ class Track:
         self._resume = Resume(self.desired.epoch, ())
         self.ledger = Ledger(expected, patience, now=now, missing=missing, history=past)
         return self.ledger
+
+    def begin_again(self) -> None:
+        """Drop the ledger. What is made at the next `begin` goes on from where it came; it is new again if nothing came yet."""
+        if self.ledger is None:
+            return
+        states = [self.state("", None, 0)] if self.ledger.began else []
+        self._resume = Resume(self.desired.epoch, states)
+        self.recorded = self.recorded and bool(states)
+        self.ledger = None
 
     def announcements(self, now: int) -> list[GapOpened]:
         """The gaps that are to be published now."""
