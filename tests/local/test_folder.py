@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rtchart.core.errors import UserError
-from rtchart.local.folder import data_folder, symbols_folder
+from rtchart.local.folder import data_folder, instance_of, symbols_folder
 from rtchart.local.manifests import read_folder
 
 
@@ -43,3 +43,11 @@ def test_the_first_manifests_are_good_and_stay_as_they_are_left(tmp_path: Path) 
 def test_a_chosen_folder_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--symbols: there is no folder"):
         symbols_folder(tmp_path, tmp_path / "absent")
+
+
+def test_a_folder_keeps_its_name_and_no_other_has_it(tmp_path: Path) -> None:
+    names = []
+    for folder in (tmp_path / "one", tmp_path / "other", tmp_path / "one"):
+        with data_folder(folder):
+            names.append(instance_of(folder))
+    assert names[0] == names[2] != names[1]

@@ -48,7 +48,7 @@ async def answers(port: int) -> bool:
 async def test_a_killed_service_is_started_again_and_the_person_told(make: Make) -> None:
     supervisor, said = make()
     (port,) = free_ports(1)
-    supervisor.start(simulated_exchange(port, []))
+    supervisor.start(simulated_exchange(port))
     await wait_until(lambda: answers(port))
     first = supervisor.pid("exchange")
     assert first
@@ -70,7 +70,7 @@ async def test_what_keeps_failing_says_why_and_is_tried_less_and_less(make: Make
 async def test_a_service_that_will_not_end_is_killed_in_time(make: Make, tmp_path: Path) -> None:
     supervisor, _ = make()
     (port,) = free_ports(1)
-    supervisor.start(simulated_exchange(port, []))
+    supervisor.start(simulated_exchange(port))
     await wait_until(lambda: answers(port))
     pid = supervisor.pid("exchange")
     assert pid
@@ -88,7 +88,7 @@ async def test_services_end_with_a_supervisor_that_was_killed(make: Make, tmp_pa
         "import asyncio, sys; from pathlib import Path; from rtchart.local.supervisor import Supervisor\n"
         "from rtchart.local.services import simulated_exchange\n"
         "async def main():\n"
-        "    Supervisor(Path(sys.argv[1]), print).start(simulated_exchange(int(sys.argv[2]), []))\n"
+        "    Supervisor(Path(sys.argv[1]), print).start(simulated_exchange(int(sys.argv[2])))\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())",
         tmp_path,
@@ -107,7 +107,7 @@ async def test_warnings_of_services_are_told_once_and_all_lines_are_logged(make:
     # Its admin port is taken by itself: what it says about that is plain text, and an error.
     supervisor, said = make()
     (port,) = free_ports(1)
-    service = simulated_exchange(port, [])
+    service = simulated_exchange(port)
     supervisor.start(Service(service.command, {**service.options, "ADMIN_PORT": str(port)}))
     started = time.monotonic()
     await wait_until(lambda: said)
@@ -120,7 +120,7 @@ async def test_a_service_whose_log_cannot_be_written_runs_and_is_stopped(make: M
     log.mkdir(parents=True)  # as good as a full disk: each write fails
     supervisor, said = make()
     (port,) = free_ports(1)
-    supervisor.start(simulated_exchange(port, []))
+    supervisor.start(simulated_exchange(port))
     await wait_until(lambda: answers(port))
     pid = supervisor.pid("exchange")
     assert pid

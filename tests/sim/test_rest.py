@@ -184,3 +184,15 @@ async def test_other_paths_and_methods_are_refused(exchange: Market) -> None:
     assert (await exchange.rest.post("/api/v3/ping")).status_code == 405
     assert (await exchange.rest.get("/ws/btcusdt@kline_1s")).status_code == 426
     assert (await exchange.rest.get("/wsx")).status_code == 400
+
+
+async def test_any_pair_is_listed_when_it_is_asked_for_and_a_slip_is_not() -> None:
+    async with market(symbols=(), list_any=True) as exchange:
+        asked = '["BTCUSTD","WIFUSDT"]'
+        refused = await exchange.rest.get("/api/v3/exchangeInfo", params={"symbols": asked})
+        assert (refused.status_code, refused.json()["code"]) == (400, -1121)
+        info = await exchange.get("exchangeInfo")
+        assert [(one["symbol"], one["baseAsset"], one["quoteAsset"]) for one in info["symbols"]] == [("WIFUSDT", "WIF", "USDT")]
+        assert len(await exchange.get("klines", symbol="SOLBTC", interval="1s", limit=5)) == 5
+        for slip in ("BTCUSTD", "USDT", "btcusdt"):
+            assert (await exchange.rest.get(f"/api/v3/klines?symbol={slip}&interval=1s")).status_code == 400

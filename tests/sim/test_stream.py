@@ -244,3 +244,12 @@ async def test_market_time_runs_at_the_rate() -> None:
     async with exchange.serve() as address, connect(address.ws + "/ws/btcusdt@kline_1s") as client:
         times = [event["k"]["t"] for event in await received(client, 100)]
     assert times == list(range(times[0], times[0] + 100 * SECOND, SECOND))
+
+
+async def test_any_pair_is_streamed_that_was_never_asked_for() -> None:
+    async with market(symbols=(), list_any=True) as exchange:
+        async with await opened(exchange, "/stream?streams=btcustd@kline_1s/WIFUSDT@kline_1s/wifusdt@kline_1s") as client:
+            exchange.clock.advance(SECOND)
+            (event,) = await received(client)
+        assert event["stream"] == "wifusdt@kline_1s"
+        assert set(exchange.exchange.listings) == {"WIFUSDT"}

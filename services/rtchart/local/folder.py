@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,16 @@ def data_folder(path: Path) -> Iterator[Path]:
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield path
+
+
+def instance_of(data: Path) -> str:
+    """The folder's own name, made at the first start: two folders that share a Kafka are two members of its groups."""
+    path = data / "instance"
+    if not path.exists():
+        fresh = data / "instance.new"
+        fresh.write_text(f"up-{uuid.uuid4().hex[:12]}\n")
+        fresh.rename(path)
+    return path.read_text().strip()
 
 
 def symbols_folder(data: Path, chosen: Path | None) -> Path:

@@ -1,4 +1,4 @@
-"""Free ports of this machine's loopback address."""
+"""Ports of this machine, and how a browser on it is told where to go."""
 
 from __future__ import annotations
 
@@ -17,3 +17,9 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+def in_url(host: str) -> str:
+    """What a URL has for a server that listens on this address, seen from this machine."""
+    host = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)
+    return f"[{host}]" if ":" in host else host

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from rtchart.exchange.base import Venue
+from rtchart.local.ports import LOOPBACK
 from rtchart.local.supervisor import Service
+from rtchart.sim.listing import KNOWN, is_pair
 from rtchart.store.migrate import ROLES
 
 STOP_ORDER = (("producer", "web"), ("exchange", "inserter", "aggregator"))
@@ -27,6 +29,8 @@ class Setting:
     port: int
     admin_ports: Mapping[str, int]
     """By service."""
+    instance: str
+    """Of this data folder, among all that share the Kafka."""
     log_level: str = "info"
 
 
@@ -38,18 +42,15 @@ def pipeline(setting: Setting) -> list[Service]:
     own: dict[str, dict[str, str]] = {
         "producer": venue,
         # A name of its own, so that one started again takes over at once, without waiting for its old session to end.
-        "inserter": {"DATABASE": inserter, "INSTANCE": "up"},
+        "inserter": {"DATABASE": inserter, "INSTANCE": setting.instance},
         "aggregator": {"DATABASE": aggregator},
         "web": {"DATABASE": web, "PORT": str(setting.port), "HOST": setting.host},
     }
     return [Service(name, {**common, **options, "ADMIN_PORT": str(setting.admin_ports[name])}) for name, options in own.items()]
 
 
-def simulated_exchange(port: int, symbols: list[str], *, log_level: str = "info") -> Service:
-    """The simulated exchange, listing its well-known symbols and these."""
-    from rtchart.sim.listing import KNOWN
-
-    names = " ".join(dict.fromkeys((*KNOWN, *symbols)))
-    return Service(
-        "exchange", {"HOST": "127.0.0.1", "PORT": str(port), "SYMBOL": names, "ADMIN_PORT": "0", "LOG_LEVEL": log_level}
-    )
+def simulated_exchange(port: int, symbols: Iterable[str] = (), *, log_level: str = "info") -> Service:
+    """The simulated exchange. It lists what is named like a pair, the symbols at once and others when they are asked for."""
+    listed = [*KNOWN, *filter(is_pair, symbols)]
+    options = {"HOST": LOOPBACK, "PORT": str(port), "SYMBOL": " ".join(listed), "LIST_ANY": "true"}
+    return Service("exchange", {**options, "ADMIN_PORT": "0", "LOG_LEVEL": log_level})

@@ -14,6 +14,7 @@ from rtchart.broker.table import Changes, TableWriter
 from rtchart.core.kline import Identity
 from rtchart.core.symbol import DesiredSymbol, desired
 from rtchart.exchange.base import Rest, RestError
+from rtchart.exchange.binance.rest import ASK_BY_NAME
 from rtchart.local.manifests import Reading, Refusal, read_folder
 
 log = logging.getLogger(__name__)
@@ -69,10 +70,13 @@ class Directory:
         ask = {s for s in symbols if not self._known.get(s) and now - self._asked_at.get(s, 0) >= _ASK_AGAIN}
         if ask:
             self._asked_at.update(dict.fromkeys(ask, now))
+            names = sorted(ask)
             try:
-                async with asyncio.timeout(_PATIENCE):
-                    answer = await self._rest.listed(ask)
-                self._known.update({symbol: listed.trading != "unknown" for symbol, listed in answer.items()})
+                # By name, and not for all there is: the simulated exchange lists what it is asked for.
+                for first in range(0, len(names), ASK_BY_NAME):
+                    async with asyncio.timeout(_PATIENCE):
+                        answer = await self._rest.listed(names[first : first + ASK_BY_NAME])
+                    self._known.update({symbol: listed.trading != "unknown" for symbol, listed in answer.items()})
             except (RestError, TimeoutError) as error:
                 log.warning("cannot ask the exchange which symbols it lists; they are taken as they are: %s", error)
         return {symbol for symbol in symbols if not self._known.get(symbol, True)}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +25,10 @@ from rtchart.local import jars
 from rtchart.local.backoff import Backoff
 from rtchart.local.choice import LIVE, SIMULATED, choose, unreachable
 from rtchart.local.engine import Engine
-from rtchart.local.folder import data_folder, symbols_folder
+from rtchart.local.folder import data_folder, instance_of, symbols_folder
 from rtchart.local.kafka import Kafka
 from rtchart.local.manifests import read_folder
-from rtchart.local.ports import LOOPBACK, free_ports
+from rtchart.local.ports import LOOPBACK, free_ports, in_url
 from rtchart.local.postgres import SUPERUSER, Postgres
 from rtchart.local.services import SCRAPED, STOP_ORDER, Setting, pipeline, simulated_exchange
 from rtchart.local.status import Screen, follow_status
@@ -42,6 +41,7 @@ from rtchart.store.database import connect as connect_database
 from rtchart.store.history import symbols as stored_symbols
 from rtchart.store.klines import last_seconds
 from rtchart.store.migrate import ROLES, migrate
+from rtchart.web.server import listen
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,8 @@ class Up:
     async def _run(self, folder: Path) -> None:
         options, say = self._options, self._screen.say
         manifests = symbols_folder(folder, options.symbols)
-        _refuse_taken(options.host, options.port)
+        # Said at once, and not in a log: that the page's port is taken, or the address none of this machine's.
+        listen(options.host, options.port).close()
         supervisor = Supervisor(folder, say)
         try:
             await supervisor.end_leftovers()
@@ -106,6 +107,7 @@ class Up:
                 options.host,
                 options.port,
                 admin_ports,
+                instance_of(folder),
                 log_level=options.log_level,
             )
             for service in pipeline(setting):
@@ -216,8 +218,8 @@ class Up:
                     if (await http.get(f"http://{LOOPBACK}:{admin_port}/readyz")).is_success:
                         break
                 await asyncio.sleep(0.1)
-        host = LOOPBACK if self._options.host == "0.0.0.0" else self._options.host
-        self._screen.say(f"rtchart is at http://{host}:{self._options.port} (venue {venue.name}, {where})")
+        address = f"http://{in_url(self._options.host)}:{self._options.port}"
+        self._screen.say(f"rtchart is at {address} (venue {venue.name}, {where})")
 
 
 async def _all(*work: Awaitable[None]) -> None:
@@ -236,15 +238,3 @@ async def _live_stored(database: str) -> bool:
         return bool(await last_seconds(connection, live))
     finally:
         await connection.close()
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    """Say at once, and not in a log, that the page's port is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise UserError(
-                f"cannot serve the page on {host}:{port} ({error.strerror}); free the port or choose another with --port"
-            ) from None

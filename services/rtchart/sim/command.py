@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
     type=click.IntRange(1, MOST),
     help=f"List so many symbols: {len(KNOWN)} well-known ones, then invented ones.  [default: the well-known ones]",
 )
+@options.option(
+    "--list-any", False, is_flag=True, help="List whatever is named like a pair, as WIFUSDT is, when it is asked for."
+)
 @options.option("--seed", 1, help="The same seed makes the same market.")
 @options.option(
     "--replay",
@@ -53,6 +56,7 @@ def command(
     port: int,
     symbol: tuple[str, ...],
     symbols_count: int | None,
+    list_any: bool,
     seed: int,
     replay: Path | None,
     rate: float,
@@ -70,6 +74,7 @@ def command(
         exchange = Exchange(
             Config(
                 symbols=listed(symbol, symbols_count, replay),
+                list_any=list_any,
                 seed=seed,
                 history_days=history_days,
                 replay=replay,

@@ -27,7 +27,7 @@ from rtchart.sim.connection import Connection
 from rtchart.sim.faults import Faults
 from rtchart.sim.hub import Hub
 from rtchart.sim.limits import Rolling
-from rtchart.sim.listing import KNOWN, Listing, named
+from rtchart.sim.listing import KNOWN, Listing, is_pair, listing, named
 from rtchart.sim.rest import Answer, Rest
 from rtchart.sim.session import BadAddress, Session
 from rtchart.sim.tape import Tape
@@ -64,6 +64,8 @@ class Config:
 
     symbols: tuple[str, ...] = tuple(KNOWN)
     """Generated symbols. One that the replay has too is replayed."""
+    list_any: bool = False
+    """List whatever is named like a pair (`is_pair`) as soon as it is asked for."""
     seed: int = 1
     history_days: int = 7
     """Days that there are before the day it starts in. A year's daily klines take about a second to compute the first time."""
@@ -93,17 +95,26 @@ class Exchange:
         self.clock = clock or MarketClock(config.rate, config.start)
         now = self.clock.now()
         recordings = {} if config.replay is None else replay.moved_to(replay.read(config.replay), now)
-        self.listings: list[Listing] = named([*config.symbols, *recordings])
-        series: dict[str, Series] = {
-            listing.symbol: recordings.get(listing.symbol) or Walk(listing, config.seed) for listing in self.listings
+        self.listings: dict[str, Listing] = {one.symbol: one for one in named([*config.symbols, *recordings])}
+        self._series: dict[str, Series] = {
+            symbol: recordings.get(symbol) or Walk(one, config.seed) for symbol, one in self.listings.items()
         }
-        self.tape = Tape(series, begin=(now // DAY - config.history_days) * DAY)
+        self.tape = Tape(self._series, begin=(now // DAY - config.history_days) * DAY)
         self.connections: set[Connection] = set()
         self.faults = Faults(self.tape, self.clock, self.connections)
-        self.hub = Hub(self.tape, self.clock, self.faults)
-        self._rest = Rest(self.listings, self.tape, self.clock, self.faults, wall=wall, weight_limit=config.weight_limit)
+        self.hub = Hub(self.tape, self.clock, self.faults, lists=self.lists)
+        self._rest = Rest(
+            self.listings, self.tape, self.clock, self.faults, lists=self.lists, wall=wall, weight_limit=config.weight_limit
+        )
         self._wall = wall
         self._attempts: dict[str, Rolling] = {}
+
+    def lists(self, symbol: str) -> bool:
+        """Whether the symbol is listed; with ``list_any`` this lists it."""
+        if symbol not in self.listings and self.config.list_any and is_pair(symbol):
+            self.listings[symbol] = listing(symbol)
+            self._series[symbol] = Walk(self.listings[symbol], self.config.seed)
+        return symbol in self.listings
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[Address]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from rtchart.core.interval import INTERVALS, SECOND, SECONDS, Interval
 from rtchart.process.logs import fields
@@ -44,11 +45,11 @@ class _Stream:
 class Hub:
     """Streams the tape to the connections that follow it."""
 
-    def __init__(self, tape: Tape, clock: Clock, faults: Faults) -> None:
+    def __init__(self, tape: Tape, clock: Clock, faults: Faults, *, lists: Callable[[str], bool]) -> None:
         self._tape = tape
         self._clock = clock
         self._faults = faults
-        self._symbols = {symbol.lower(): symbol for symbol in tape.series}
+        self._lists = lists
         self._streams: dict[str, _Stream] = {}
         self._followed: dict[Connection, set[str]] = {}
         self._unsent: dict[Connection, None] = {}
@@ -126,10 +127,12 @@ class Hub:
         self._unsent.clear()
 
     def _known(self, name: str) -> _Stream | None:
-        symbol, _, interval = name.partition("@kline_")
-        if symbol not in self._symbols or interval not in INTERVALS:
+        written, _, interval = name.partition("@kline_")
+        symbol = written.upper()
+        # A stream's name is in lower case (Binance, Web Socket Streams, General Information).
+        if symbol.lower() != written or interval not in INTERVALS or not self._lists(symbol):
             return None
-        stream = _Stream(self._symbols[symbol], INTERVALS[interval].of(self._tape.begin))
+        stream = _Stream(symbol, INTERVALS[interval].of(self._tape.begin))
         assert stream.events.stream == name
         return stream
 

@@ -116,6 +116,11 @@ def listing(symbol: str) -> Listing:
     )
 
 
+def is_pair(symbol: str) -> bool:
+    """Whether it is named like a pair that could be listed: capitals, and an asset that others are quoted in at its end."""
+    return _SYMBOL.fullmatch(symbol) is not None and symbol.endswith(_QUOTES) and symbol not in _QUOTES
+
+
 def listings(count: int) -> list[Listing]:
     """The first ``count`` of all symbols there are: the well-known ones, then invented ones."""
     return [listing(symbol) for symbol in islice(_symbols(), count)]

@@ -6,7 +6,7 @@ Binance, REST API: General API information, LIMITS, Market Data endpoints; Error
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -65,15 +65,17 @@ class Rest:
 
     def __init__(
         self,
-        listings: Sequence[Listing],
+        listings: Mapping[str, Listing],
         tape: Tape,
         clock: Clock,
         faults: Faults,
         *,
+        lists: Callable[[str], bool],
         wall: Callable[[], int],
         weight_limit: int = 6_000,
     ) -> None:
-        self._listings = {listing.symbol: listing for listing in listings}
+        self._listings = listings
+        self._lists = lists
         self._tape = tape
         self._clock = clock
         self._faults = faults
@@ -119,7 +121,7 @@ class Rest:
         if name not in INTERVALS:
             raise _Problem(-1120, "Invalid interval.")
         interval = INTERVALS[name].of(self._tape.begin)
-        if symbol not in self._listings:
+        if not self._lists(symbol):
             raise _Problem(-1121, "Invalid symbol.")
         limit = _number(parameters, "limit", "^[0-9]{1,20}$")
         if limit == 0:
@@ -137,7 +139,8 @@ class Rest:
             asked = [_symbol(parameters)]
         elif "symbols" in parameters:
             asked = _symbols(parameters["symbols"])
-        if any(symbol not in self._listings for symbol in asked):
+        # All of them, also behind the first that is not listed: asked for all there is, the next answer has the others.
+        if not all([self._lists(symbol) for symbol in asked]):
             raise _Problem(-1121, "Invalid symbol.")
         listed = [(self._listings[symbol], self._faults.status(symbol)) for symbol in asked]
         if (only := parameters.get("symbolStatus")) is not None:
