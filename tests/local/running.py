@@ -18,6 +18,9 @@ import psutil
 from rtchart.local.ports import free_ports
 from tests.waiting import wait_until
 
+STOPS_WITHIN = 6
+"""Seconds: the five that are promised, and one for the machine that also runs the tests."""
+
 
 def environment() -> dict[str, str]:
     """Without settings of whoever runs the tests."""
@@ -94,11 +97,20 @@ class Running:
 
     async def until_it_moves(self, symbol: str, *, exchange: str) -> None:
         """Until the candle of the symbol has changed in front of our eyes."""
-        first = await wait_until(lambda: self.forming(symbol, exchange=exchange), 30)
+
+        async def seen() -> tuple[int, int]:
+            now = await self.forming(symbol, exchange=exchange)
+            # A minute of which only the past was fetched was received at no time.
+            return (now["open_time"], now["received"] or 0) if now else (0, 0)
+
+        async def there() -> bool:
+            return await seen() > (0, 0)
+
+        await wait_until(there, 30)
+        first = await seen()
 
         async def moved() -> bool:
-            now = await self.forming(symbol, exchange=exchange)
-            return (now.get("open_time"), now.get("received")) > (first["open_time"], first["received"])
+            return await seen() > first
 
         await wait_until(moved, 30)
 
@@ -113,10 +125,16 @@ class Running:
         return found
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> list[psutil.Process]:
-        """Ask it to end, wait for that, and return which of its processes are left."""
+        """Ask it to end, wait for that as long as is promised, and return which of its processes are left."""
         left = [child for child in psutil.Process(self.process.pid).children(recursive=True)]
         self.process.send_signal(number)
-        await self.process.wait()
+        try:
+            async with asyncio.timeout(STOPS_WITHIN):
+                await self.process.wait()
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+            raise AssertionError(f"still there {STOPS_WITHIN} s after {number.name}: {self.text}") from None
         return [child for child in left if child.is_running()]
 
     async def _read(self) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import signal
 import socket
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 
 from rtchart.local.ports import free_ports
 from rtchart.sim.exchange import Config, Exchange
+from rtchart.sim.figures import ONE
 from tests.local.running import Running, refusal
 from tests.local.test_manifests import document
 from tests.waiting import wait_until
@@ -23,6 +24,19 @@ SERVICES = {"exchange", "producer", "inserter", "aggregator", "web"}
 def is_whole(klines: list[dict[str, Any]]) -> bool:
     """Every second between the first and the last is there, once."""
     return all(b["open_time"] - a["open_time"] == 1000 for a, b in itertools.pairwise(klines))
+
+
+Content = dict[int, tuple[Decimal, ...]]
+"""Prices and volume by open time."""
+
+
+def content(klines: list[dict[str, Any]]) -> Content:
+    return {k["open_time"]: tuple(Decimal(k[name]) for name in ("open", "high", "low", "close", "volume")) for k in klines}
+
+
+def said_by(exchange: Exchange, symbol: str, time: int) -> tuple[Decimal, ...]:
+    figures = exchange.tape.second(symbol, time)
+    return tuple(Decimal(number) / ONE for number in figures[:5]) if figures else ()
 
 
 @pytest.mark.timeout(240)
@@ -38,10 +52,13 @@ async def test_the_whole_way_with_every_process_killed_once_and_a_second_start(f
         assert (code, said.count("\n")) == (1, 1)
         assert f"another `rtchart up` (process {up.process.pid}) uses {folder}" in said
 
-        (folder / "symbols" / "solusdt.yaml").write_text(document("SOLUSDT"))
-        await up.until_it_moves("SOLUSDT", exchange="sim")
-        (folder / "symbols" / "solusdt.yaml").unlink()
-        await wait_until(lambda: up.told("no longer streaming sim:SOLUSDT"))
+        (folder / "symbols" / "wifusdt.yaml").write_text(document("WIFUSDT"))
+        (folder / "symbols" / "typo.yaml").write_text(document("BTCUSTD"))
+        await up.until_it_moves("WIFUSDT", exchange="sim")
+        assert up.told(f"refused: {folder}/symbols/typo.yaml:6: spec.symbol: sim lists no symbol BTCUSTD")
+        for name in ("wifusdt", "typo"):
+            (folder / "symbols" / f"{name}.yaml").unlink()
+        await wait_until(lambda: up.told("no longer streaming sim:WIFUSDT"))
 
         for child in children.values():
             child.kill()
@@ -79,17 +96,24 @@ async def test_first_simulated_then_live_and_no_simulated_second_under_binance(
         await up.ready()
         assert up.told("Binance cannot be reached") and up.told("(venue sim, the SIMULATED exchange)")
         await wait_until(lambda: up.klines("BTCUSDT", exchange="sim"), 30)
-        simulated = {kline["open_time"] for kline in await up.klines("BTCUSDT", exchange="sim")}
+        simulated = content(await up.klines("BTCUSDT", exchange="sim"))
         assert not await up.klines("BTCUSDT", exchange="binance")
 
-    # Another market, with another seed, plays the live one.
+    # Another market, with another seed, plays the live one. Its past is fetched, and covers the simulated seconds.
     config = Config(symbols=("BTCUSDT", "ETHUSDT"), seed=77, history_days=1, host="127.0.0.1", port=port)
-    async with Exchange(config).serve(), Running.up(folder, *engines, *live) as up:
+    live_exchange = Exchange(config)
+    async with live_exchange.serve(), Running.up(folder, *engines, *live) as up:
         await up.ready()
         assert up.told("(venue binance, the live exchange)") and not up.told("SIMULATED")
-        await wait_until(lambda: up.klines("BTCUSDT", exchange="binance"), 30)
-        stored = {kline["open_time"] for kline in await up.klines("BTCUSDT", exchange="binance")}
-        assert min(stored) > max(simulated)
+
+        async def stored_live() -> Content:
+            stored = content(await up.klines("BTCUSDT", exchange="binance"))
+            return stored if stored.keys() & simulated.keys() else {}
+
+        stored = await wait_until(stored_live, 30)
+        assert stored == {time: said_by(live_exchange, "BTCUSDT", time) for time in stored}
+        both = stored.keys() & simulated.keys()
+        assert {time: stored[time] for time in both} != {time: simulated[time] for time in both}
 
     # Live seconds are stored: from now on nothing simulated takes their place, however long Binance is away.
     async with Running.up(folder, *engines, *away) as up:
@@ -103,7 +127,7 @@ async def test_what_a_person_can_mend_is_one_sentence(folder: Path, kafka: str, 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         for arguments, expected in (
-            (("--port", port), f"cannot serve the page on 127.0.0.1:{port} (Address already in use)"),
+            (("--port", port), f"cannot serve on 127.0.0.1:{port} (Address already in use)"),
             ((*engines, "--database", f"{postgres.rpartition('/')[0]}/absent"), 'database "absent" does not exist'),
             (("--kafka", f"127.0.0.1:{nowhere}", "--database", postgres), f"no Kafka broker answers at 127.0.0.1:{nowhere}"),
         ):
@@ -115,9 +139,8 @@ async def test_what_a_person_can_mend_is_one_sentence(folder: Path, kafka: str, 
 
 
 async def test_stopped_while_it_starts(folder: Path) -> None:
-    async with Running.up(folder, "--exchange", "sim") as up:
+    async with Running.up(folder, "--exchange", "sim", "--host", "::1") as up:
         await wait_until(lambda: up.told("starting"))
         await wait_until(lambda: up.children())
-        async with asyncio.timeout(30):
-            assert await up.stop(signal.SIGINT) == []
+        assert await up.stop(signal.SIGINT) == []
         assert up.process.returncode == 0, up.text
