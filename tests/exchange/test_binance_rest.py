@@ -113,7 +113,8 @@ async def test_a_bad_row_is_told_and_the_others_are_used() -> None:
     async with client(lambda path, query: Reply([row(START, price="1e9"), row(START + 1_000)])) as rest:
         (page,) = await pages(rest, START, START + 2_000)
     assert [kline.open_time for kline in page.klines] == [START + 1_000]
-    (bad,) = page.bad
+    ((at, bad),) = page.bad.items()
+    assert at == START
     assert bad.reason == "invalid_kline"
     assert "BTCUSDT: open is '1e9'" in bad.detail
 

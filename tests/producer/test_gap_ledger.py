@@ -292,6 +292,24 @@ def test_absent_needs_two_answers_a_minute_apart() -> None:
     assert made.holes == []
 
 
+def test_a_second_of_which_the_venue_has_no_usable_row_is_neither_there_nor_absent() -> None:
+    made = ledger()
+    made.on_kline(T + 5 * S, T + 6_010, T + 6_010)
+    now = T + 7_010
+    for _ in range(3):
+        asked = made.ask(now)
+        assert asked is not None
+        fill = made.on_answer(*asked, [T + S], now, unusable=[T + 3 * S])
+        made.asked(now)
+        assert not set(range(T + 3 * S, T + 4 * S, S)) & {second for low, high in fill.absent for second in range(low, high, S)}
+        assert made.ask(now + 59_999) is None
+        now += 60_000
+    assert made.gaps == [(T + 3 * S, T + 4 * S)]
+    assert made.ask(now) == (T + 3 * S, T + 4 * S)
+    assert made.on_answer(T + 3 * S, T + 4 * S, [T + 3 * S], now).wanted == {T + 3 * S}
+    assert made.holes == []
+
+
 def test_a_failure_is_asked_again_later_and_later() -> None:
     made, now, waits = ledger(), T + 6_010, []
     made.on_kline(T + 4 * S, T + 5_010, T + 5_010)

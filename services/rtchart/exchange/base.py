@@ -101,15 +101,15 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One answer about the seconds (or longer periods) ``[start, end)``: whatever is not in ``klines`` the venue lacks."""
+    """One answer about the seconds (or longer periods) ``[start, end)``: what is neither in ``klines`` nor ``bad`` it lacks."""
 
     start: int
     end: int
     asked_at: int
     """The venue's time (ms) for which the answer holds; also the version of its klines."""
     klines: list[Kline]
-    bad: list[BadFrame] = []
-    """Rows that are no klines."""
+    bad: dict[int, BadFrame] = {}
+    """Rows that are no klines, by open time: the venue has something there, and nothing that can be used."""
 
 
 class Rest(Protocol):

@@ -9,11 +9,12 @@ promised: of a new symbol's history (`Hole.history`) what is fetched is fetched,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain, pairwise
 
 import msgspec
 
-from rtchart.core.gap import GapReason, Range, normal, subtract
+from rtchart.core.gap import GapReason, Range, normal, seconds_of, subtract
 from rtchart.core.interval import SECOND
 
 
@@ -191,37 +192,37 @@ class Ledger:
         self._asked = (start, end)
         return self._asked
 
-    def on_answer(self, start: int, end: int, open_times: Iterable[int], asked_at: int) -> Fill:
+    def on_answer(
+        self, start: int, end: int, open_times: Iterable[int], asked_at: int, *, unusable: Iterable[int] = ()
+    ) -> Fill:
         """The venue answered at ``asked_at``: of ``[start, end)`` it has the seconds ``open_times``, and no others.
 
-        What is missing and in the answer counts as handed over.
+        What is missing and in the answer counts as handed over. ``unusable`` are open times of which it has something that is
+        no kline: they are no more absent than there, and asked for again after as long a wait as there is.
         """
         self._failures = 0
         missing = {
             time for hole in self.holes for time in range(max(hole.start, start), min(hole.end, end), SECOND)
         }.intersection(open_times)
         self._take((time, time + SECOND) for time in missing)
+        odd = seconds_of(unusable)
         absent: list[Range] = []
         holes: list[Hole] = []
-        again = asked_at + self._patience.absent
         for hole in self.holes:
-            low, high = max(hole.start, start), min(hole.end, end)
-            if low >= high:
-                holes.append(hole)
-                continue
-            if hole.start < low:
-                holes.append(_part(hole, hole.start, low))
-            if hole.history:
-                pass  # what the venue has of it came, and the rest was never published
-            elif hole.lacked_at is None:
-                holes.append(msgspec.structs.replace(hole, start=low, end=high, lacked_at=asked_at, ask_at=again))
-            elif asked_at - hole.lacked_at < self._patience.absent:
-                again = hole.lacked_at + self._patience.absent
-                holes.append(msgspec.structs.replace(hole, start=low, end=high, ask_at=again))
-            elif not hole.quiet:
-                absent.append((low, high))
-            if high < hole.end:
-                holes.append(_part(hole, high, hole.end))
+            for part in _cut(hole, {start, end, *chain(*odd)}):
+                if not start <= part.start < end:
+                    holes.append(part)
+                elif part.history:
+                    pass  # what the venue has of it came, and the rest was never published
+                elif any(low <= part.start < high for low, high in odd):
+                    part.ask_at = asked_at + self._patience.longest_retry
+                    holes.append(part)
+                elif part.lacked_at is None or asked_at - part.lacked_at < self._patience.absent:
+                    part.lacked_at = asked_at if part.lacked_at is None else part.lacked_at
+                    part.ask_at = part.lacked_at + self._patience.absent
+                    holes.append(part)
+                elif not part.quiet:
+                    absent.append((part.start, part.end))
         self.holes = holes
         return Fill(frozenset(missing), normal(absent))
 
@@ -322,6 +323,12 @@ class Ledger:
                 hole.ask_at = until
                 holes.append(hole)
         self.holes = holes
+
+
+def _cut(hole: Hole, at: Iterable[int]) -> Iterator[Hole]:
+    """Its parts between these times, each its own."""
+    edges = sorted({hole.start, hole.end, *(time for time in at if hole.start < time < hole.end)})
+    return (_part(hole, start, end) for start, end in pairwise(edges))
 
 
 def _part(hole: Hole, start: int, end: int) -> Hole:

@@ -68,7 +68,8 @@ async def _repair(producer: Producer, rest: Rest, track: Track, ledger: Ledger, 
                 if track.ledger is not ledger or producer.tracks.get(symbol) is not track:
                     return  # no longer asked for
                 told = track.announcements(page.asked_at)  # what fills a gap comes after the word of it
-                fill = ledger.on_answer(page.start, page.end, [kline.open_time for kline in page.klines], page.asked_at)
+                has = [kline.open_time for kline in page.klines]
+                fill = ledger.on_answer(page.start, page.end, has, page.asked_at, unusable=page.bad)
                 received_us = now_us()
                 out: list[KlineMessage] = [
                     msgspec.structs.replace(kline, epoch=epoch, received_us=received_us)
@@ -77,7 +78,7 @@ async def _repair(producer: Producer, rest: Rest, track: Track, ledger: Ledger, 
                 ]
                 metrics.ABSENT.inc(count(fill.absent))
                 producer.outbox.put([*told, *out, *track.absences(fill.absent, page.asked_at)])
-                for bad in page.bad:
+                for bad in page.bad.values():
                     producer.dead_letter(bad)
     except RestError as error:
         log.warning("missing seconds were not answered for", extra=fields(symbol=symbol, error=str(error)))

@@ -179,7 +179,7 @@ class BinanceRest:
         if len(rows) >= limits.KLINES_PER_REQUEST:
             end = min(end, period.next_open(milliseconds(rows[-1].open_time)))
         klines: list[Kline] = []
-        bad: list[BadFrame] = []
+        bad: dict[int, BadFrame] = {}
         for row in rows:
             open_time = milliseconds(row.open_time)
             if not start <= open_time < end or milliseconds(row.close_time) >= asked_at:
@@ -187,7 +187,7 @@ class BinanceRest:
             try:
                 klines.append(check(_kline(self._venue.name, symbol, open_time, row, asked_at, source)))
             except InvalidKline as error:
-                bad.append(BadFrame("invalid_kline", f"{symbol}: {error}", msgspec.json.encode(row).decode()))
+                bad[open_time] = BadFrame("invalid_kline", f"{symbol}: {error}", msgspec.json.encode(row).decode())
         return Page(start, end, asked_at, klines, bad)
 
     async def _get(self, path: str, parameters: dict[str, str], weight: int, kind: type[T]) -> tuple[T, int]:
