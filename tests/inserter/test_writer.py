@@ -19,7 +19,7 @@ from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
 from rtchart.inserter.writer import Source, Writer
 from rtchart.process.health import Health
-from rtchart.store import offsets, symbols
+from rtchart.store import gaps, offsets, symbols
 from rtchart.store.offsets import NotOwner
 from tests.inserter.material import NOW, T0, FakeRecord, kline, ledger, records, stored
 from tests.waiting import wait_until
@@ -179,6 +179,15 @@ async def test_a_bad_row_is_isolated(table: Table):
     assert sorted(letter.offset for letter in table.published) == [3, 17, 20]
 
 
+async def test_what_is_refused_as_a_dead_letter_too_is_skipped(table: Table, caplog: pytest.LogCaptureFixture):
+    await table.connection.execute("ALTER TABLE dead_letter ADD CHECK (reason = 'refused_row')")
+    await table.write(kline(0), b"rubbish", kline(1, trades=2**31), kline(2))
+    assert sorted(await stored(table.connection)) == [0, 2]
+    assert await table.offset() == 4
+    assert [(letter.reason, letter.offset) for letter in table.published] == [("refused_row", 2)]
+    assert "as a dead letter too" in caplog.text
+
+
 async def test_an_outage_is_waited_out_and_nothing_is_a_dead_letter(table: Table, database: str):
     await table.write(kline(0))
     name = database.rpartition("/")[2]
@@ -253,6 +262,26 @@ async def test_a_gap_of_one_symbol_is_not_filled_by_another(table: Table):
     await table.write(kline(0, symbol="ETHUSDT"), GapOpened("sim", "BTCUSDT", T0, T0 + SECOND, "silence", NOW))
     await table.write(kline(1, symbol="ETHUSDT"))
     assert await ledger(table.connection) == [(0, 1, "open")]
+
+
+async def test_old_seconds_of_one_symbol_do_not_look_up_the_gaps_of_others(table: Table, monkeypatch: pytest.MonkeyPatch):
+    """A backfill beside live seconds: each symbol's gaps are those of its own time, and all are settled."""
+    old = -20 * MINUTE // SECOND
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        await table.write(*(GapOpened("sim", symbol, T0 + at * SECOND, T0 + (at + 1) * SECOND, "step", NOW) for at in (old, 3)))
+    found: list[int] = []
+    unsettled = gaps.unsettled
+
+    async def watched(*arguments):
+        rows = await unsettled(*arguments)
+        found.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(gaps, "unsettled", watched)
+    await table.write(kline(old, symbol="ETHUSDT", source="repair"), kline(3))
+    assert found == [2]
+    assert await ledger(table.connection) == [(old, old + 1, "open"), (3, 4, "repaired")]
+    assert await ledger(table.connection, "ETHUSDT") == [(old, old + 1, "repaired"), (3, 4, "open")]
 
 
 async def test_what_was_cut_off_the_log_is_a_gap_of_every_symbol_there(table: Table):

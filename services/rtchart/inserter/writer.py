@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
+from rtchart.core.gap import Range
 from rtchart.core.interval import DAY, HOUR, MINUTE
-from rtchart.core.messages import Absent, DeadLetter, GapOpened
+from rtchart.core.messages import DeadLetter
 from rtchart.core.symbol import raw_floor
 from rtchart.inserter import metrics
-from rtchart.inserter.batch import Batch, Plan, extend
+from rtchart.inserter.batch import Batch, Plan, Refusal, extend
 from rtchart.inserter.ledger import concern, settle
 from rtchart.inserter.loss import lost_gaps
 from rtchart.inserter.session import Session
@@ -32,6 +32,9 @@ CAREFUL_BATCHES = 20
 
 PLAN_AGE = MINUTE
 """Milliseconds for which a plan made ahead is good: after an outage the raw floor is another."""
+
+NARROW = 10 * MINUTE
+"""A batch that spans no more (ms) is looked up by one window for all of its symbols, which is cheaper to find."""
 
 LATENCIES_PER_BATCH = 100
 
@@ -76,6 +79,9 @@ class Writer:
         except Exception as error:
             if not is_refusal(error):
                 raise
+            if len(batch) == 1 and isinstance(batch.messages[0], Refusal):
+                await self._skip(batch, error)
+                return
             if len(batch) == 1:
                 log.warning("the database refused a record", extra=fields(error=str(error)))
                 parts: tuple[Batch, ...] = (batch.refused("refused_row", str(error)),)
@@ -87,6 +93,15 @@ class Writer:
             self._measure(batch, work, stored, time.monotonic() - began)
             if work.letters:
                 await self._publish(work.letters)
+
+    async def _skip(self, batch: Batch, error: Exception) -> None:
+        """Move on over a record that the database takes not even as a dead letter."""
+        log.error(
+            "skipped a record that the database refuses as a dead letter too",
+            extra=fields(partition=batch.records[0].partition, offset=batch.records[0].offset, error=str(error)),
+        )
+        cluster, topic = self._source.cluster, self._source.topic
+        await self._session.patiently(lambda connection: offsets.advance(connection, cluster, topic, batch.moves))
 
     def prepare(self, batch: Batch) -> None:
         """Do ahead what needs no database, for what the batch got since: while the one before it is being stored, say."""
@@ -137,15 +152,11 @@ class Writer:
 
     async def _settle(self, connection: Connection, work: Plan, now: int) -> None:
         """Bring the gap ledger to what is stored now."""
-        times = list(work.times)
-        told: list[GapOpened | Absent] = [*chain(*work.opened.values()), *chain(*work.absent.values())]
-        for message in told:
-            times += (message.start, message.end - 1)
-        if not times:
+        windows = _windows(work)
+        if not windows:
             return
-        ids = {symbol_id for symbol_id, _ in work.seconds} | set(work.opened) | set(work.absent)
         known: dict[int, list[gaps.GapRow]] = {}
-        for row in await gaps.unsettled(connection, list(ids), min(times), max(times) + 1):
+        for row in await gaps.unsettled(connection, windows):
             known.setdefault(row.symbol_id, []).append(row)
         concerned = sorted({*known, *work.opened, *work.absent})
         if not concerned:
@@ -178,3 +189,23 @@ class Writer:
         for kline in list(work.seconds.values())[:: len(work.seconds) // LATENCIES_PER_BATCH + 1]:
             if kline.source == "stream":  # the version of a REST row is not when it happened
                 observe("exchange_to_inserted", (now - kline.version) / 1000)
+
+
+def _windows(work: Plan) -> dict[int, Range]:
+    """The time from the first to the last that the batch says of each symbol, by its id."""
+    windows: dict[int, Range] = {}
+    if work.times and max(work.times) - min(work.times) < NARROW:
+        windows = dict.fromkeys({symbol_id for symbol_id, _ in work.seconds}, (min(work.times), max(work.times) + 1))
+    else:
+        for symbol_id, open_time in work.seconds:
+            _widen(windows, symbol_id, open_time, open_time + 1)
+    for told in (work.opened, work.absent):
+        for symbol_id, messages in told.items():
+            for message in messages:
+                _widen(windows, symbol_id, message.start, message.end)
+    return windows
+
+
+def _widen(windows: dict[int, Range], symbol_id: int, start: int, end: int) -> None:
+    first, last = windows.get(symbol_id, (start, end))
+    windows[symbol_id] = min(first, start), max(last, end)

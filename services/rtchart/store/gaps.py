@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from rtchart.core.gap import GapReason, GapState, Range
@@ -27,15 +27,21 @@ class GapRow(NamedTuple):
         return self.start, self.end
 
 
-async def unsettled(connection: Connection, symbol_ids: Sequence[int], start: int, end: int) -> list[GapRow]:
-    """The rows of these symbols, open or absent, that overlap ``[start, end)``; held until the transaction ends."""
+async def unsettled(connection: Connection, windows: Mapping[int, Range]) -> list[GapRow]:
+    """The rows, open or absent, that overlap the window of their symbol (by id); held until the transaction ends."""
+    starts, ends = [start for start, _ in windows.values()], [end for _, end in windows.values()]
     rows = await connection.fetch(
-        """SELECT gap_id, symbol_id, start_time, end_time, state, reason, opened_at, closed_at, asked_at FROM gap
-           WHERE state <> 'repaired' AND end_time > $2 AND start_time < $3 AND symbol_id = ANY ($1::integer[])
-           ORDER BY gap_id FOR UPDATE""",
-        symbol_ids,
-        start,
-        end,
+        # The bounds of all windows together are for the index.
+        """SELECT gap_id, gap.symbol_id, gap.start_time, gap.end_time, state, reason, opened_at, closed_at, asked_at FROM gap
+           JOIN unnest($1::integer[], $2::bigint[], $3::bigint[]) AS w (symbol_id, start_time, end_time)
+               ON gap.symbol_id = w.symbol_id AND gap.end_time > w.start_time AND gap.start_time < w.end_time
+           WHERE state <> 'repaired' AND gap.end_time > $4 AND gap.start_time < $5
+           ORDER BY gap_id FOR UPDATE OF gap""",
+        list(windows),
+        starts,
+        ends,
+        min(starts, default=0),
+        max(ends, default=0),
     )
     return [GapRow(*row) for row in rows]
 
