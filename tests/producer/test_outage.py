@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 
 import pytest
+from msgspec.structs import replace
 
 from rtchart.core.gap import seconds_of
 from rtchart.core.interval import SECOND
@@ -157,6 +158,32 @@ async def test_an_hour_without_kafka_loses_no_second(how: str) -> None:
     )
     repaired = {message.open_time for message in world.kafka.log if isinstance(message, Kline) and message.source == "repair"}
     assert all(any(start <= time < until for start, until in announced) for time in repaired)
+
+
+async def test_a_correction_that_kafka_did_not_take_is_handed_over_again() -> None:
+    world = World()
+    await world.seconds(10)
+    await world.producer.outbox.settled()
+    ledger = world.producer.tracks["A"].ledger
+    assert ledger is not None
+    ledger.mark()
+    ledger.acknowledged()
+    assert ledger.watermark == T + 10 * SECOND
+    correction = replace(kline(T + 3 * SECOND), close="1.5", version=T + 10 * SECOND)
+    world.kafka.up = False
+    await world.producer.sink(Batch(0, [correction]))
+    for _ in range(2):
+        world.kafka.settle(False)
+        await wait_until(lambda: world.producer.outbox.in_flight == 0)
+        world.producer.tick()
+    world.producer.outbox.close()
+    world.producer.tick()
+    assert correction not in world.kafka.log
+    world.kafka.up = True
+    world.producer.outbox.open(world.kafka)
+    world.producer.tick()
+    assert world.kafka.log[-1] == correction
+    assert ledger.holes == []
 
 
 async def test_the_watermark_waits_for_what_is_on_its_way() -> None:

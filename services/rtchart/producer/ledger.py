@@ -249,19 +249,23 @@ class Ledger:
             hole.announced = True
         return new
 
-    def lost(self, start: int, end: int, now: int) -> None:
-        """Seconds that were handed over did not get through (or the word that they are absent did not)."""
+    def lost(self, start: int, end: int, now: int) -> bool:
+        """Seconds that were handed over did not get through (or the word that they are absent did not).
+
+        Whether they will be asked for: not if they had got through before, and this was a correction, or a repetition.
+        """
         end = min(end, self.expected)
         if self._history is not None and start < self._history[1]:
             for low, high in self._no_holes(max(start, self._history[0]), min(end, self._history[1])):
                 self._open(low, high, "start", now, history=True)
+            if end <= self._history[1]:
+                return start >= self._history[0]
             start = self._history[1]
         if self._marked is not None and start < end:
             self._marked = min(self._marked, start)
-        if start < self.watermark:
-            start = self.watermark  # a repetition of what had got through before
-        for low, high in self._no_holes(start, end):
+        for low, high in self._no_holes(max(start, self.watermark), end):
             self._open(low, high, "step", now)
+        return start >= self.watermark
 
     def unannounced(self, start: int, end: int) -> None:
         """The announcement of these holes did not get through."""

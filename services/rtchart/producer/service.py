@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from rtchart.core.interval import SECOND
@@ -32,6 +33,9 @@ TICK = 0.5
 
 LETTERS = 1_000
 """Dead letters that wait for Kafka; more are counted and let go."""
+
+CORRECTIONS = 5_000
+"""Klines of seconds that Kafka has already, and that it did not take: kept to be handed over again, the newest of them."""
 
 
 class Producer:
@@ -75,6 +79,7 @@ class Producer:
         self._connected = False
         self._live: dict[str, Track] = {}
         self._unbegun: set[str] = set()
+        self._corrections: deque[Kline] = deque(maxlen=CORRECTIONS)
         self._before: dict[str, list[StreamState]] = {}
         for state in (states or {}).values():
             if state.exchange == exchange:
@@ -209,6 +214,12 @@ class Producer:
         if self._unbegun:
             self._begin(now)
         out: list[KlineMessage] = []
+        if not self.outbox.full:
+            while self._corrections:
+                kline = self._corrections.popleft()
+                asked_for = self.tracks.get(kline.symbol)
+                if asked_for is not None and asked_for.desired.epoch == kline.epoch:
+                    out.append(kline)
         for track in self.tracks.values():
             ledger = track.ledger
             if ledger is None:
@@ -233,7 +244,8 @@ class Producer:
                 continue
             match message:
                 case Kline():
-                    track.ledger.lost(message.open_time, message.open_time + SECOND, now)
+                    if not track.ledger.lost(message.open_time, message.open_time + SECOND, now):
+                        self._corrections.append(message)
                 case Absent():
                     track.ledger.lost(message.start, message.end, now)
                 case GapOpened():
