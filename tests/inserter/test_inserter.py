@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -19,6 +20,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
+from rtchart.broker.group import Group, join
 from rtchart.broker.publisher import Publisher, partition_of
 from rtchart.broker.table import TableWriter
 from rtchart.broker.topics import DEAD_LETTERS, KLINES, SYMBOLS
@@ -26,6 +28,7 @@ from rtchart.core.interval import SECOND
 from rtchart.core.kline import Kline
 from rtchart.core.messages import DeadLetter, decode
 from rtchart.core.symbol import DesiredSymbol
+from rtchart.inserter import command
 from rtchart.inserter.command import serve
 from rtchart.inserter.service import Limits
 from rtchart.process.clock import now_ms
@@ -156,23 +159,42 @@ async def test_a_restart_goes_on_where_the_database_ends(
 
 
 async def test_inserters_that_come_and_go_store_each_second_once(
-    cluster: Cluster, publisher: Publisher, database: str, connection: asyncpg.Connection, start: int
+    cluster: Cluster,
+    publisher: Publisher,
+    database: str,
+    connection: asyncpg.Connection,
+    start: int,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     """Rebalances in the middle of a stream: a second and a third inserter join while records flow, and the first leaves."""
-    sent = klines(range(300), start=start)
-    flow = [sent[at : at + 48] for at in range(0, len(sent), 48)]
+    groups: list[Group] = []
+    sent: list[Kline] = []
+    changed = asyncio.Event()
+
+    @asynccontextmanager
+    async def joining(*arguments: Any, **settings: Any) -> AsyncIterator[Group]:
+        async with join(*arguments, **settings) as group:
+            groups.append(group)
+            yield group
 
     async def publish() -> None:
-        for part in flow:
-            await publisher.publish(part)
-            await asyncio.sleep(0.02)
+        for second in itertools.count():
+            if changed.is_set():
+                break
+            sent.extend(klines([second], start=start - 3_000 * SECOND))
+            await publisher.publish(sent[-len(SYMBOLS_HERE) :])
+            await asyncio.sleep(0.01)  # not more than they can take
 
+    monkeypatch.setattr(command, "join", joining)
     publishing = asyncio.create_task(publish())
     async with AsyncExitStack() as rest:
         async with inserter(cluster, database):
             await wait_until(lambda: count(connection))
             await rest.enter_async_context(inserter(cluster, database))
             await rest.enter_async_context(inserter(cluster, database))
+            await wait_until(lambda: len(groups) == 3 and all(group.assigned for group in groups))
+        await wait_until(lambda: sum(len(group.assigned) for group in groups[1:]) == KLINES.partitions)
+        changed.set()
         await publishing
         await wait_until(lambda: _is(count(connection), len(sent)))
     assert await rows(connection) == expected(sent)
