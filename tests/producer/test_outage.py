@@ -9,18 +9,20 @@ import pytest
 from msgspec.structs import replace
 
 from rtchart.core.gap import seconds_of
-from rtchart.core.interval import SECOND
+from rtchart.core.interval import HOUR, SECOND
 from rtchart.core.kline import Kline, Source
-from rtchart.core.messages import GapOpened, KlineMessage
+from rtchart.core.messages import GapOpened, KlineMessage, StreamState
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import Batch, Listed, Page, Sink
 from rtchart.exchange.clock import VenueClock
 from rtchart.process.health import Health
+from rtchart.producer.ledger import Ledger
 from rtchart.producer.repair import keep_repairing
 from rtchart.producer.service import Producer
 from tests.waiting import wait_until
 
 T = 1_700_000_000_000
+A = DesiredSymbol("sim", "A", 1)
 
 
 def kline(open_time: int, source: Source = "stream") -> Kline:
@@ -92,14 +94,14 @@ class Rest:
 class World:
     """One symbol whose seconds come one by one, as fast as a test likes."""
 
-    def __init__(self) -> None:
+    def __init__(self, states: Mapping[str, StreamState] | None = None, desired: DesiredSymbol = A) -> None:
         self.local = 0.0
         self.clock = VenueClock(local=lambda: self.local)
         self.clock.set(T)
         self.kafka = Kafka()
-        self.producer = Producer("sim", Silent(), self.clock, Health(), in_flight=100)
+        self.producer = Producer("sim", Silent(), self.clock, Health(), states=states, in_flight=100)
         self.producer.outbox.open(self.kafka)
-        self.producer.desire({"sim:A": DesiredSymbol("sim", "A", 1)})
+        self.producer.desire({"sim:A": desired})
         self.producer.tracks["A"].recorded = True  # there are no states here
         self.next = T
 
@@ -109,6 +111,16 @@ class World:
             await self.producer.sink(Batch(0, [kline(self.next)]))
             self.producer.tick()
             self.next += SECOND
+
+    def begin(self) -> Ledger:
+        self.producer.tick()
+        ledger = self.producer.tracks["A"].ledger
+        assert ledger is not None
+        return ledger
+
+    @property
+    def gaps(self) -> list[GapOpened]:
+        return [message for message in self.kafka.log if isinstance(message, GapOpened)]
 
     @property
     def published(self) -> set[int]:
@@ -184,6 +196,29 @@ async def test_a_correction_that_kafka_did_not_take_is_handed_over_again() -> No
     world.producer.tick()
     assert world.kafka.log[-1] == correction
     assert ledger.holes == []
+
+
+async def test_an_outage_longer_than_seconds_are_stored_is_told_of_and_asked_for_as_far_as_they_are() -> None:
+    desired = DesiredSymbol("sim", "A", 1, kline_hours=2)
+    floor = desired.raw_floor(T)
+    state = StreamState(exchange="sim", symbol="A", instance="one", at=0, status="streaming", epoch=1, watermark=floor - HOUR)
+    world = World({"sim:A/one": state}, desired)
+    ledger = world.begin()
+    assert ledger.gaps == [(floor, T)]
+    told = {(floor - HOUR, floor), (floor, T)}
+    assert {(gap.start, gap.end) for gap in world.gaps} == told
+    world.kafka.log.clear()
+    world.producer.tick()
+    assert world.gaps == []  # once is enough, if it gets through
+
+    world = World({"sim:A/one": state}, desired)
+    world.kafka.up = False
+    world.begin()
+    world.kafka.settle(False)
+    await wait_until(lambda: world.producer.outbox.in_flight == 0)
+    world.kafka.up = True
+    world.producer.tick()
+    assert {(gap.start, gap.end) for gap in world.gaps} == told
 
 
 async def test_the_watermark_waits_for_what_is_on_its_way() -> None:

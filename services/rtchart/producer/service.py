@@ -226,7 +226,7 @@ class Producer:
                 continue
             if track.streams:
                 ledger.on_tick(now)
-            if ledger.holes and not self.outbox.full:
+            if not self.outbox.full:
                 out += track.announcements(now)
         self.outbox.put(out)
 
@@ -249,7 +249,7 @@ class Producer:
                 case Absent():
                     track.ledger.lost(message.start, message.end, now)
                 case GapOpened():
-                    track.ledger.unannounced(message.start, message.end)
+                    track.unannounced(message.start, message.end)
                 case Listing():
                     track.listing = None
                     self.changed.set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from rtchart.core.gap import Range
+from rtchart.core.gap import GapReason, Range
 from rtchart.core.interval import SECOND
 from rtchart.core.messages import Absent, GapOpened, Listing, StreamState, StreamStatus
 from rtchart.core.symbol import DesiredSymbol
@@ -41,19 +41,30 @@ class Resume:
         self.new = self.watermark is None
         """Whether nobody has seen this life of the symbol before."""
 
-    def missing(self, expected: int, floor: int) -> list[Range]:
-        """What is missing before ``expected``; nothing before ``floor`` is worth asking for."""
+    def missing(self, expected: int) -> list[Range]:
+        """What is missing before ``expected``."""
         if self._suspended:  # suspended time is no gap, and what was missing before it still is one
-            ranges: Iterable[Range] = self.pending
-        else:
-            ranges = () if self.watermark is None else ((self.watermark, expected),)
-        return [(max(start, floor), end) for start, end in ranges if max(start, floor) < end]
+            return list(self.pending)
+        return [] if self.watermark is None or self.watermark >= expected else [(self.watermark, expected)]
 
 
 class Track:
     """A symbol's wish, ledger and state."""
 
-    __slots__ = ("_resume", "desired", "doubted", "ledger", "listed", "listing", "recorded", "refusal", "written", "written_at")
+    __slots__ = (
+        "_resume",
+        "_too_old",
+        "_too_old_told",
+        "desired",
+        "doubted",
+        "ledger",
+        "listed",
+        "listing",
+        "recorded",
+        "refusal",
+        "written",
+        "written_at",
+    )
 
     def __init__(self, desired: DesiredSymbol, states: Iterable[StreamState] = ()) -> None:
         self.desired = desired
@@ -67,6 +78,9 @@ class Track:
         """Why the venue does not stream it."""
         self.listing: Listing | None = None
         self._resume = Resume(desired.epoch, states)
+        self._too_old: list[Range] = []
+        """Missing, and older than what is stored: gaps that nobody asks for."""
+        self._too_old_told = False
         self.recorded = self._resume.watermark is not None
         """Whether Kafka holds a watermark of this life of the symbol. Nothing is published before, because whoever came after
         us would not know where to refill from."""
@@ -86,7 +100,9 @@ class Track:
         fetched when this process ends is not fetched by the next: no watermark tells of it, and it is no gap.
         """
         expected, floor = now // SECOND * SECOND, self.desired.raw_floor(now)
-        missing = self._resume.missing(expected, floor)
+        missing = self._resume.missing(expected)
+        self._too_old, self._too_old_told = [(start, min(end, floor)) for start, end in missing if start < floor], False
+        missing = [(max(start, floor), end) for start, end in missing if end > floor]
         past = (max(expected - history, floor), expected) if self._resume.new and not self.desired.suspend else None
         self._resume = Resume(self.desired.epoch, ())
         self.ledger = Ledger(expected, patience, now=now, missing=missing, history=past)
@@ -105,12 +121,23 @@ class Track:
         """The gaps that are to be published now."""
         if self.ledger is None:
             return []
-        opened: list[GapOpened] = []
+        new: list[tuple[int, int, GapReason]] = [(hole.start, hole.end, hole.reason) for hole in self.ledger.announce()]
+        if self._too_old and not self._too_old_told:
+            self._too_old_told = True
+            new += [(start, end, "start") for start, end in self._too_old]
         desired = self.desired
-        for hole in self.ledger.announce():
-            metrics.GAPS.labels(hole.reason).inc()
-            opened.append(GapOpened(desired.exchange, desired.symbol, hole.start, hole.end, hole.reason, now, desired.epoch))
-        return opened
+        for _, _, reason in new:
+            metrics.GAPS.labels(reason).inc()
+        return [
+            GapOpened(desired.exchange, desired.symbol, start, end, reason, now, desired.epoch) for start, end, reason in new
+        ]
+
+    def unannounced(self, start: int, end: int) -> None:
+        """The word of this gap did not get through."""
+        if self.ledger is not None:
+            self.ledger.unannounced(start, end)
+        if any(start < high and low < end for low, high in self._too_old):
+            self._too_old_told = False
 
     def absences(self, ranges: Iterable[Range], asked_at: int) -> list[Absent]:
         """The word that the venue lacks these seconds too."""
