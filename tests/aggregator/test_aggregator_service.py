@@ -6,9 +6,11 @@ import asyncio
 import os
 import signal
 import sys
+from typing import Any
 
 import pytest
 
+from rtchart.aggregator import service
 from rtchart.aggregator.run import publish_outbox, run
 from rtchart.aggregator.service import follow
 from rtchart.broker.admin import ensure_topics
@@ -17,10 +19,12 @@ from rtchart.broker.cluster import Cluster
 from rtchart.broker.on_demand import NotPublished
 from rtchart.broker.topics import CANDLES
 from rtchart.core.candle import of_second
+from rtchart.core.errors import UserError
 from rtchart.core.messages import Revision, decode
 from rtchart.local.ports import free_ports
 from rtchart.process.health import Health
 from rtchart.store import outbox
+from rtchart.store.database import Connection
 from rtchart.store.runs import alone
 from tests.aggregator.ground import OVER, START, Ground, minute, second
 from tests.waiting import wait_until
@@ -166,6 +170,40 @@ async def test_the_loop_sends_what_an_earlier_process_could_not(
         await wait_until(lambda: ground.owner.fetchval("SELECT count(*) = 0 FROM candle_outbox"))
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
+
+
+class Silencing:
+    """A Kafka that takes everything, and stops the database's process while it does."""
+
+    def __init__(self) -> None:
+        self.server = 0
+
+    async def publish(self, revisions: object) -> None:
+        os.kill(self.server, signal.SIGSTOP)
+
+
+async def test_a_database_that_falls_silent_ends_a_run_in_one_sentence(
+    ground: Ground, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rtchart.aggregator.run.STEP", 0.5)
+    symbol_id = await ground.want("TEST", "1m")
+    await ground.put(symbol_id, minute(0))
+    silencing = Silencing()
+    connected = service.connect
+
+    async def connect(*arguments: Any, **settings: Any) -> Connection:
+        connection = await connected(*arguments, **settings)
+        silencing.server = connection.get_server_pid()
+        return connection
+
+    monkeypatch.setattr(service, "connect", connect)
+    try:
+        async with asyncio.timeout(15):
+            with pytest.raises(UserError, match="in the middle of the run"):
+                await service.once(database, silencing, lambda: OVER)  # type: ignore[arg-type]
+    finally:
+        os.kill(silencing.server, signal.SIGCONT)
+    assert len(await ground.candles(symbol_id)) == 1
 
 
 async def command(*arguments: str, env: dict[str, str] | None = None) -> tuple[int | None, str]:

@@ -105,6 +105,17 @@ async def test_no_broker_is_said_in_one_sentence():
             raise AssertionError("started without a broker")
 
 
+@pytest.mark.parametrize("bootstrap", ["foo:bar", "", "127.0.0.1:9092,", "http://127.0.0.1:9092", "host:99999"])
+async def test_what_names_no_broker_is_said_in_one_sentence(bootstrap: str):
+    with pytest.raises(UserError, match="no HOST:PORT"):
+        await Cluster(bootstrap).cluster_id()
+
+
+def test_brokers_are_named_in_every_form():
+    for bootstrap in ("host:9092", "host", "one:9092, two:9093", "[::1]:9092", "127.0.0.1:9092"):
+        assert Cluster(bootstrap).settings()["bootstrap_servers"] == bootstrap
+
+
 async def test_published_records_arrive_in_order_under_their_key(cluster: Cluster):
     await ensure_topics(cluster, (KLINES,))
     symbols = ["BTCUSDT", "ETHUSDT", "币安人生USDT"]

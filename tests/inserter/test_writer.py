@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Iterable
 
 import asyncpg
@@ -218,6 +220,25 @@ async def test_a_statement_that_times_out_is_tried_again(table: Table, database:
         await wait_until(lambda: "statement timeout" in table.health.reasons.get("database", ""))
     await asyncio.wait_for(writing, 15)
     assert len(await stored(table.connection)) == 2
+
+
+async def test_a_server_that_falls_silent_is_left(table: Table, monkeypatch: pytest.MonkeyPatch):
+    """In the middle of a transaction, whose end it does not answer either."""
+    monkeypatch.setattr("rtchart.inserter.session.WORK_TIMEOUT", 0.3)
+    silenced: list[int] = []
+
+    async def work(connection: asyncpg.Connection) -> str:
+        async with connection.transaction():
+            if not silenced:
+                silenced.append(await connection.fetchval("SELECT pg_backend_pid()"))
+                os.kill(silenced[0], signal.SIGSTOP)
+            return await connection.fetchval("SELECT 'done'")
+
+    try:
+        async with asyncio.timeout(15):
+            assert await table.session.patiently(work) == "done"
+    finally:
+        os.kill(silenced[0], signal.SIGCONT)
 
 
 async def test_a_commit_whose_answer_was_lost_is_not_repeated(table: Table):

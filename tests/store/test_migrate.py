@@ -13,6 +13,7 @@ import pytest
 
 from rtchart.core.errors import UserError
 from rtchart.store import migrate as module
+from rtchart.store.database import connect
 from rtchart.store.migrate import LATEST, ROLES, Migration, migrate, migrations, schema_version
 
 
@@ -95,6 +96,30 @@ async def test_a_user_without_the_right_is_told_what_to_do(connection: asyncpg.C
         with pytest.raises(UserError, match="database's owner"):
             await migrate(poor)
         await poor.close()
+    finally:
+        await connection.execute(f"DROP ROLE {name}")
+
+
+async def test_a_database_that_takes_no_changes_is_said_in_one_sentence(connection: asyncpg.Connection):
+    await connection.execute("SET default_transaction_read_only = on")
+    with pytest.raises(UserError, match="takes no changes"):
+        await migrate(connection)
+
+
+async def test_a_user_without_the_rights_of_a_service_is_told_so(connection: asyncpg.Connection, empty_database: str):
+    """Who may not connect at all, and who may read nothing."""
+    await migrate(connection)
+    database = empty_database.rpartition("/")[2]
+    await connection.execute(f"CREATE ROLE {(name := 'nobody_' + database)} LOGIN")
+    as_nobody = empty_database.replace("//postgres@", f"//{name}@").replace("//postgres:", f"//{name}:")
+    try:
+        poor = await connect(as_nobody, service="test")
+        with pytest.raises(UserError, match="rights of its service"):
+            await schema_version(poor)
+        await poor.close()
+        await connection.execute(f"REVOKE CONNECT ON DATABASE {database} FROM PUBLIC")
+        with pytest.raises(UserError, match="grant it CONNECT"):
+            await connect(as_nobody, service="test")
     finally:
         await connection.execute(f"DROP ROLE {name}")
 

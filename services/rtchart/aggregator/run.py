@@ -17,7 +17,7 @@ from rtchart.core.interval import HOUR, MINUTE, SECOND
 from rtchart.process.logs import fields
 from rtchart.process.metrics import BUCKETS, observe
 from rtchart.store import candles, checkpoints, outbox, runs
-from rtchart.store.database import Connection
+from rtchart.store.database import Connection, within
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,9 @@ FILLS = 20
 """How many transactions a run gives to intervals that were added to a symbol later."""
 
 SEND_AT_ONCE = 5_000
+
+STEP = 60.0
+"""Seconds that the database has for a transaction, which is a second of work. One that vanished never answers."""
 
 _minutes = Counter("rtchart_aggregator_minutes_total", "Minutes of a symbol that were folded from their seconds")
 _candles = Counter("rtchart_aggregator_candles_total", "Candles that were folded, of all intervals")
@@ -65,7 +68,8 @@ async def run(connection: Connection, publisher: RevisionPublisher, now: Callabl
         if not alone:
             return None
         started = time.perf_counter()
-        run_id = await runs.start(connection, now())
+        with within(connection, STEP):
+            run_id = await runs.start(connection, now())
         outcome = Outcome()
         error: str | None = "stopped"
         try:
@@ -76,17 +80,19 @@ async def run(connection: Connection, publisher: RevisionPublisher, now: Callabl
             raise
         finally:
             if not connection.is_closed():
-                await runs.finish(
-                    connection,
-                    run_id,
-                    now(),
-                    minutes=outcome.minutes,
-                    candles=outcome.candles,
-                    revisions=outcome.revisions,
-                    error=error,
-                )
+                with within(connection, STEP):
+                    await runs.finish(
+                        connection,
+                        run_id,
+                        now(),
+                        minutes=outcome.minutes,
+                        candles=outcome.candles,
+                        revisions=outcome.revisions,
+                        error=error,
+                    )
         _seconds.observe(time.perf_counter() - started)
-        await _gauges(connection)
+        with within(connection, STEP):
+            await _gauges(connection)
         return outcome
 
 
@@ -101,8 +107,9 @@ async def _aggregate(connection: Connection, publisher: RevisionPublisher, now: 
     await _publish(connection, publisher, now(), outcome)  # also what earlier runs could not
     fill = Fill(connection)
     for _ in range(FILLS):
-        if await checkpoints.due(connection, now()) or (filled := await fill.step(now())) is None:
-            break
+        with within(connection, STEP):
+            if await checkpoints.due(connection, now()) or (filled := await fill.step(now())) is None:
+                break
         outcome.add(filled)
         await _publish(connection, publisher, now(), outcome)
 
@@ -110,14 +117,15 @@ async def _aggregate(connection: Connection, publisher: RevisionPublisher, now: 
 async def fold_due(connection: Connection, now: int, *, minutes: int) -> Folded | None:
     """One transaction: take the checkpoints of the oldest minutes due at ``now`` (ms), at most so many, and fold them through
     all levels. None when nothing is due."""
-    async with connection.transaction(isolation="read_committed"):
-        taken = await checkpoints.take(connection, now, minutes=minutes)
-        if not taken:
-            return None
-        await candles.plan_lookups(connection)
-        series = await candles.read_series(connection, {period.symbol_id for period in taken})
-        levels = Levels(connection, series, now)
-        await levels.minutes(taken)
+    with within(connection, STEP):
+        async with connection.transaction(isolation="read_committed"):
+            taken = await checkpoints.take(connection, now, minutes=minutes)
+            if not taken:
+                return None
+            await candles.plan_lookups(connection)
+            series = await candles.read_series(connection, {period.symbol_id for period in taken})
+            levels = Levels(connection, series, now)
+            await levels.minutes(taken)
     return levels.folded
 
 
@@ -132,9 +140,14 @@ async def _publish(connection: Connection, publisher: RevisionPublisher, now: in
 
 async def publish_outbox(connection: Connection, publisher: RevisionPublisher, now: int) -> None:
     """Send what the outbox holds, and forget it after Kafka's ack. Raises `NotPublished`."""
-    while (waiting := await outbox.read(connection, now, limit=SEND_AT_ONCE)).outbox_ids:
+    while True:
+        with within(connection, STEP):
+            waiting = await outbox.read(connection, now, limit=SEND_AT_ONCE)
+        if not waiting.outbox_ids:
+            return
         await publisher.publish(waiting.revisions)
-        await outbox.delete(connection, waiting.outbox_ids)
+        with within(connection, STEP):
+            await outbox.delete(connection, waiting.outbox_ids)
 
 
 async def _gauges(connection: Connection) -> None:

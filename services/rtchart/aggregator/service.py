@@ -14,7 +14,7 @@ from rtchart.core.errors import UserError
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
 from rtchart.store import checkpoints, runs
-from rtchart.store.database import Connection, connect, place
+from rtchart.store.database import Connection, connect, place, within
 from rtchart.store.failures import is_outage
 from rtchart.store.migrate import LATEST, schema_version
 
@@ -35,8 +35,15 @@ async def once(database: str, publisher: RevisionPublisher, now: Callable[[], in
     connection = await _connect(database)
     try:
         outcome = await run(connection, publisher, now)
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        raise UserError(
+            f"PostgreSQL at {place(database)} failed in the middle of the run ({error or type(error).__name__}); what was "
+            "committed stays, and the next run goes on from there"
+        ) from None
     finally:
-        await connection.close()
+        connection.terminate()
     if outcome is None:
         log.info("another run is under way; this one leaves the work to it")
         return
@@ -99,10 +106,12 @@ async def _retry(connection: Connection, publisher: RevisionPublisher, now: Call
 async def _connect(database: str) -> Connection:
     connection = await connect(database, service="aggregator")
     try:
-        if (version := await schema_version(connection)) < LATEST:
+        with within(connection, ANSWER):
+            version = await schema_version(connection)
+        if version < LATEST:
             raise UserError(f"the schema at {place(database)} is at {version} and must be at {LATEST}; run `rtchart migrate`")
     except BaseException:
-        await connection.close()
+        connection.terminate()
         raise
     return connection
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -33,7 +34,10 @@ class Cluster:
         return [TopicPartition(self.name(topic), partition) for partition in range(count)]
 
     def settings(self) -> dict[str, Any]:
-        """What each of aiokafka's clients is given."""
+        """What each of aiokafka's clients is given. Raises `UserError` for bootstrap servers that can be none."""
+        for server in self.bootstrap.split(","):
+            if not _names_a_server(server.strip()):
+                raise UserError(f"--kafka holds {server!r}, which is no HOST:PORT; it has the form HOST:PORT[,HOST:PORT…]")
         return {"bootstrap_servers": self.bootstrap, "client_id": self.client_id}
 
     @asynccontextmanager
@@ -97,6 +101,14 @@ class Cluster:
         except BaseException:  # cancelled, too: who wants it within a time
             await _close(client)
             raise
+
+
+def _names_a_server(text: str) -> bool:
+    try:
+        parts = urlsplit(f"//{text}")
+        return bool(parts.hostname) and parts.netloc == text and parts.port != 0  # raises for what is no number of a port
+    except ValueError:
+        return False
 
 
 async def _stop(producer: AIOKafkaProducer, patience: float | None) -> None:

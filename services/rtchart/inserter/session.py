@@ -12,7 +12,7 @@ from typing import TypeVar
 from rtchart.core.errors import UserError
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
-from rtchart.store.database import Connection, connect
+from rtchart.store.database import Connection, connect, within
 from rtchart.store.failures import is_outage
 from rtchart.store.klines import prepare
 from rtchart.store.migrate import LATEST, schema_version
@@ -50,7 +50,9 @@ class Session:
         while True:
             try:
                 async with asyncio.timeout(WORK_TIMEOUT):
-                    result = await work(await self._connected())
+                    connection = await self._connected()
+                with within(connection, WORK_TIMEOUT):
+                    result = await work(connection)
             except Exception as error:
                 if not is_outage(error):
                     raise

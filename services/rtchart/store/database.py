@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -27,6 +30,19 @@ async def connect(url: str, *, service: str) -> Connection:
         raise _refusal(url, error) from None
     await _texts(connection)
     return connection
+
+
+@contextmanager
+def within(connection: Connection, seconds: float) -> Iterator[None]:
+    """Cut the connection off when the block takes longer, which ends its work with an error (`rtchart.store.failures`).
+
+    A timeout alone would not end it: leaving a transaction waits for the server to answer, and the server may have vanished.
+    """
+    timer = asyncio.get_running_loop().call_later(seconds, connection.terminate)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def connect_pool(url: str, *, service: str, size: int) -> Pool:
@@ -55,6 +71,10 @@ def _refusal(url: str, error: Exception) -> Exception:
     match error:
         case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
             return UserError(f"PostgreSQL at {where} refuses the user: {error}; check user and password in --database")
+        case asyncpg.InsufficientPrivilegeError():
+            return UserError(
+                f"PostgreSQL at {where} lets the user not in: {error}; grant it CONNECT, or name another user in --database"
+            )
         case asyncpg.InvalidCatalogNameError():
             return UserError(f"PostgreSQL at {where}: {error}; create it, or name another one in --database")
         case asyncpg.TooManyConnectionsError():

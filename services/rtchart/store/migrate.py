@@ -60,13 +60,19 @@ async def migrate(connection: Connection) -> list[str]:
     await connection.execute(_LOCK)
     try:
         return await _apply(connection)
+    except (asyncpg.DiskFullError, asyncpg.ReadOnlySQLTransactionError) as error:
+        raise UserError(
+            f"the database takes no changes ({error}); make room on its disk, or name the primary in --database, and run "
+            "`rtchart migrate` again"
+        ) from None
     except asyncpg.InsufficientPrivilegeError as error:
         raise UserError(
             f"the database user may not change the schema ({error}); run `rtchart migrate` as the database's owner, with the "
             f"right to make roles, or make the roles {', '.join(ROLES)} before"
         ) from None
     finally:
-        await connection.execute(_UNLOCK)
+        if not connection.is_closed():
+            await connection.execute(_UNLOCK)
 
 
 async def _apply(connection: Connection) -> list[str]:
@@ -115,7 +121,13 @@ async def _make_roles(connection: Connection) -> None:
 
 
 async def schema_version(connection: Connection) -> int:
-    """The number of the last migration applied; 0 for a database without rtchart's schema."""
+    """The number of the last migration applied; 0 for a database without rtchart's schema. Raises `UserError` (no right)."""
     if await connection.fetchval("SELECT to_regclass('schema_migration')") is None:
         return 0
-    return int(await connection.fetchval("SELECT coalesce(max(number), 0) FROM schema_migration"))
+    try:
+        return int(await connection.fetchval("SELECT coalesce(max(number), 0) FROM schema_migration"))
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise UserError(
+            f"the database user has not the rights of its service ({error}); name one of the roles {', '.join(ROLES)}, or a "
+            "member of one, in --database"
+        ) from None

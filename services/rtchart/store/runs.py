@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from rtchart.store.database import Connection
+from rtchart.store.database import Connection, within
 
 _LOCK = "hashtext('rtchart.aggregator')"
+
+_ANSWER = 10.0
+"""Seconds that the database has for giving the lock, or taking it back."""
 
 
 @asynccontextmanager
@@ -17,13 +20,15 @@ async def alone(connection: Connection) -> AsyncIterator[bool]:
     Two at once, each skipping what the other holds, would leave larger candles short for good: neither sees the smaller
     ones that the other has not committed.
     """
-    mine = bool(await connection.fetchval(f"SELECT pg_try_advisory_lock({_LOCK})"))
+    with within(connection, _ANSWER):
+        mine = bool(await connection.fetchval(f"SELECT pg_try_advisory_lock({_LOCK})"))
     try:
         yield mine
     finally:
         # A connection that is lost has given the lock back.
         if mine and not connection.is_closed():
-            await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})")
+            with within(connection, _ANSWER):
+                await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})")
 
 
 async def start(connection: Connection, now: int) -> int:
