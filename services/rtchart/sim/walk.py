@@ -182,7 +182,7 @@ class Walk:
         for step in steps:
             walked.append(walked[-1] + step - 128)
         excess = walked[-1]
-        scale = _MINUTES * 128 * 2_000  # a step of 128 is 0.05 %
+        scale = 128 * 2_000  # a step of 128 is 0.05 %
         return [
             start + ((end - start) * index + start * (at * _MINUTES - excess * index) // scale) // _MINUTES
             for index, at in enumerate(walked)
