@@ -56,13 +56,26 @@ async def test_a_slow_read_is_its_own_matter(keeping: Keeping) -> None:
     assert not reader.away
 
 
-async def test_reads_that_find_no_connection_do_not_make_it_away(keeping: Keeping) -> None:
+async def test_a_read_that_finds_no_connection_does_not_make_it_away(keeping: Keeping, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = keeping.reader
-    reads = [reader.read(slow) for _ in range(readers.POOL)]
-    answers = await asyncio.gather(*reads, reader.read(one), return_exceptions=True)
-    assert {type(answer) for answer in answers} == {DatabaseBusy}
-    await wait_until(lambda: keeping.backs == 2)
+    holding, enough = 0, asyncio.Event()
+
+    async def hold(connection: Connection) -> None:
+        nonlocal holding
+        holding += 1
+        await enough.wait()
+
+    monkeypatch.setattr(readers, "PATIENCE", 30.0)
+    holders = asyncio.gather(*(reader.read(hold) for _ in range(readers.POOL)))
+    await wait_until(lambda: holding == readers.POOL)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(readers, "PATIENCE", 0.05)
+        with pytest.raises(DatabaseBusy):
+            await reader.read(one)
     assert not reader.away
+    enough.set()
+    await holders
+    await wait_until(lambda: keeping.backs == 2)
     assert await reader.read(one) == 1
 
 
