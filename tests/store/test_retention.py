@@ -12,6 +12,7 @@ from rtchart.core.symbol import DesiredSymbol
 from rtchart.store import retention, symbols
 from rtchart.store.database import Connection, connect
 from rtchart.store.retention import delete_symbol_data, sweep
+from rtchart.store.runs import alone
 
 NOW = 1_795_305_600_000 + 13 * HOUR + 7 * MINUTE
 """2026-11-22T13:07Z."""
@@ -191,6 +192,43 @@ async def test_the_data_of_a_deleted_symbol_goes_and_nothing_else(owner: Connect
     assert await owner.fetchval("SELECT count(*) FROM gap") == 1
     assert await owner.fetchval("SELECT epoch FROM symbol WHERE symbol = 'GONE'") == 1
     assert await delete_symbol_data(owner, Identity("sim", "NEVER")) == 0
+
+
+async def test_data_of_a_symbol_stays_while_it_is_aggregated(owner: Connection, database: str) -> None:
+    symbol_id = await want(owner, "GONE")
+    await put(owner, symbol_id, THIS_HOUR)
+    await symbols.unwant(owner, {Identity("sim", "GONE"): 1}, at=NOW)
+    aggregator = await connect(database, service="test")
+    async with alone(aggregator):
+        assert await delete_symbol_data(owner, Identity("sim", "GONE")) == 0
+    await aggregator.close()
+    assert await delete_symbol_data(owner, Identity("sim", "GONE")) == 1
+
+
+async def test_data_of_a_symbol_that_is_wanted_again_stays(owner: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes back after the first batch of its seconds was deleted."""
+    symbol_id = await want(owner, "BACK")
+    await put(owner, symbol_id, THIS_HOUR, THIS_HOUR + SECOND, THIS_HOUR + 2 * SECOND)
+    await put_candles(owner, symbol_id, "1d", 0)
+    await symbols.unwant(owner, {Identity("sim", "BACK"): 1}, at=NOW)
+    await owner.execute(
+        """CREATE FUNCTION come_back() RETURNS trigger LANGUAGE plpgsql AS
+           'BEGIN UPDATE symbol SET deleted_at = NULL; RETURN NULL; END';
+           CREATE TRIGGER come_back AFTER DELETE ON kline_1s EXECUTE FUNCTION come_back()"""
+    )
+    monkeypatch.setattr(retention, "BATCH", 1)
+    assert await delete_symbol_data(owner, Identity("sim", "BACK")) == 1
+    assert (len(await seconds(owner, symbol_id)), len(await candles(owner, symbol_id))) == (2, 1)
+
+
+async def test_a_deleted_symbol_without_seconds_keeps_nobodys(owner: Connection) -> None:
+    await want(owner, "GONE", kline_hours=480)
+    stays = await want(owner, "STAYS", kline_hours=2)
+    await put(owner, stays, THIS_HOUR - 2 * DAY)
+    assert (await sweep(owner, NOW)).partitions_dropped == [], "its partition is kept for the other"
+    await put(owner, stays, THIS_HOUR - 2 * DAY)
+    await symbols.unwant(owner, {Identity("sim", "GONE"): 1}, at=NOW)
+    assert (await sweep(owner, NOW)).partitions_dropped == ["kline_1s_2026_11_20_12"]
 
 
 async def test_a_partition_in_use_is_left_for_the_next_sweep(owner: Connection, database: str) -> None:

@@ -17,6 +17,7 @@ from rtchart.core.kline import Identity
 from rtchart.core.symbol import candle_floor, raw_floor
 from rtchart.process.logs import fields
 from rtchart.store.database import Connection
+from rtchart.store.runs import alone
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ async def sweep(connection: Connection, now: int) -> Swept:
         for row in await connection.fetch("SELECT symbol_id, kline_hours, candle_days FROM symbol")
     ]
     if keeping:
-        longest = min(one.raw_floor for one in keeping)
+        empty = await _empty(connection)
+        longest = min(one.raw_floor for one in [k for k in keeping if k.symbol_id not in empty] or keeping)
         await _drop_partitions(connection, longest, swept)
         # Those who keep their seconds longest lose them with the partition, which costs nothing: up to six hours later.
         swept.klines = await _delete_klines(connection, [one for one in keeping if one.raw_floor > longest])
@@ -87,8 +89,14 @@ async def delete_symbol_data(connection: Connection, identity: Identity) -> int:
     """Delete seconds, candles, gaps and what waits of a symbol that was deleted; how many rows.
 
     Its row of ``symbol`` stays: it holds the epoch, by which what is still under way is known to be dead. A symbol that
-    was not deleted, or was wanted again since, is left alone.
+    was not deleted, or was wanted again since, is left alone; so is everything while the aggregator works, which would
+    write candles of seconds that go: 0 then, and the next try finds its moment.
     """
+    async with alone(connection) as is_alone:
+        return await _delete_symbol_data(connection, identity) if is_alone else 0
+
+
+async def _delete_symbol_data(connection: Connection, identity: Identity) -> int:
     symbol_id = await connection.fetchval(
         "SELECT symbol_id FROM symbol WHERE exchange = $1 AND symbol = $2 AND deleted_at IS NOT NULL",
         identity.exchange,
@@ -109,8 +117,19 @@ async def delete_symbol_data(connection: Connection, identity: Identity) -> int:
         ("candle", "symbol_id, interval, open_time"),
         ("gap", "gap_id"),
     ):
-        deleted += await _delete(connection, table, key, "symbol_id = $1", symbol_id, batches=_ALL)
+        # It may be wanted again between two batches.
+        condition = "symbol_id = $1 AND EXISTS (SELECT FROM symbol WHERE symbol_id = $1 AND deleted_at IS NOT NULL)"
+        deleted += await _delete(connection, table, key, condition, symbol_id, batches=_ALL)
     return deleted
+
+
+async def _empty(connection: Connection) -> set[int]:
+    """Symbols that were deleted and have no seconds left: what they kept, nobody keeps any more."""
+    rows = await connection.fetch(
+        """SELECT symbol_id FROM symbol s
+           WHERE deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM kline_1s k WHERE k.symbol_id = s.symbol_id)"""
+    )
+    return {row["symbol_id"] for row in rows}
 
 
 async def _drop_partitions(connection: Connection, floor: int, swept: Swept) -> None:
