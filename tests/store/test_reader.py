@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -77,6 +79,26 @@ async def test_a_read_that_finds_no_connection_does_not_make_it_away(keeping: Ke
     await holders
     await wait_until(lambda: keeping.backs == 2)
     assert await reader.read(one) == 1
+
+
+async def test_a_connection_whose_server_falls_silent_is_left(keeping: Keeping, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaving its transaction would wait for an answer too."""
+    monkeypatch.setattr(readers, "LEAVING", 0.05)
+    silenced: list[int] = []
+
+    async def silence(connection: Connection) -> None:
+        silenced.append(await connection.fetchval("SELECT pg_backend_pid()"))
+        os.kill(silenced[0], signal.SIGSTOP)
+        await connection.fetchval("SELECT 1")
+
+    try:
+        async with asyncio.timeout(15):
+            with pytest.raises(DatabaseBusy):
+                await keeping.reader.read(silence)
+            assert await keeping.reader.read(one) == 1
+    finally:
+        os.kill(silenced[0], signal.SIGCONT)
+    assert not keeping.reader.away
 
 
 async def test_too_many_reads_at_once_are_refused(keeping: Keeping, monkeypatch: pytest.MonkeyPatch) -> None:

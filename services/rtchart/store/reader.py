@@ -11,7 +11,7 @@ import asyncpg
 
 from rtchart.core.errors import UserError
 from rtchart.process.logs import fields
-from rtchart.store.database import Connection, Pool, connect, connect_pool, place
+from rtchart.store.database import Connection, Pool, connect, connect_pool, place, within
 from rtchart.store.failures import is_outage
 from rtchart.store.migrate import LATEST, schema_version
 
@@ -24,6 +24,9 @@ RETRY = 2.0
 POOL = 8
 PATIENCE = 5.0
 """Seconds that a read may take, waiting for a connection included."""
+
+LEAVING = 2.0
+"""Seconds more for ending a read that took too long, before its connection is cut off."""
 
 MOST_AT_ONCE = 2_000
 """Reads under way and waiting; what comes on top would wait too long for a connection."""
@@ -83,16 +86,15 @@ class Reader:
         if self._reads >= MOST_AT_ONCE:
             raise self._busy(f"{MOST_AT_ONCE} reads are under way")
         self._reads += 1
+        patience = asyncio.timeout(PATIENCE)
         try:
-            async with (
-                asyncio.timeout(PATIENCE),
-                self._pool.acquire() as connection,
-                connection.transaction(isolation="repeatable_read", readonly=True),
-            ):
-                return await work(connection)  # type: ignore[arg-type]
-        except TimeoutError:
-            raise self._busy(f"it did not answer within {PATIENCE:.0f} s") from None
+            async with patience, self._pool.acquire() as connection:
+                with within(connection, PATIENCE + LEAVING):  # type: ignore[arg-type]
+                    async with connection.transaction(isolation="repeatable_read", readonly=True):
+                        return await work(connection)  # type: ignore[arg-type]
         except Exception as error:
+            if patience.expired():
+                raise self._busy(f"it did not answer within {PATIENCE:.0f} s") from None
             if not is_outage(error):
                 raise
             if not isinstance(error, _CUT_OFF):
