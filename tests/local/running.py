@@ -106,7 +106,7 @@ class Running:
         async def there() -> bool:
             return await seen() > (0, 0)
 
-        await wait_until(there, 30)
+        await wait_until(there, 60)
         first = await seen()
 
         async def moved() -> bool:

@@ -39,14 +39,16 @@ class Fickle(Engine):
 
 async def test_an_engine_that_cannot_be_started_is_tried_until_it_can(tmp_path: Path) -> None:
     said: list[str] = []
+    again: list[Child | None] = []
     async with Fickle(tmp_path) as engine:
         first = engine.child
         assert first
-        keeping = asyncio.create_task(engine.keep(said.append, Backoff(first=0.01)))
+        keeping = asyncio.create_task(engine.keep(said.append, lambda: again.append(engine.child), Backoff(first=0.01)))
         engine.failures = [OSError(28, "No space left on device"), UserError("its port is taken")]
         await first.stop(within=2)
-        await wait_until(lambda: keeping.done() or (not engine.failures and engine.child not in (None, first)))
+        await wait_until(lambda: keeping.done() or again)
         assert not keeping.done()
+        assert again == [engine.child] != [first]
         assert said == [
             f"Fickle 1 ended (exit code -15); starting it again in 0.01 s ({engine.log})",
             f"Fickle 1 cannot be started: its port is taken; starting it again in 0.02 s ({engine.log})",

@@ -65,6 +65,9 @@ async def test_what_keeps_failing_says_why_and_is_tried_less_and_less(make: Make
     await wait_until(lambda: len(said) == 2)
     assert all("ended (exit code 1): rtchart migrate: PostgreSQL does not answer at 127.0.0.1:1/none" in line for line in said)
     assert ["starting it again in 0.5 s" in said[0], "starting it again in 1 s" in said[1]] == [True, True]
+    supervisor.hurry()
+    await wait_until(lambda: len(said) == 3)
+    assert "starting it again in 0.5 s" in said[2], "told that what it needs is there, it begins anew"
 
 
 async def test_a_service_that_will_not_end_is_killed_in_time(make: Make, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class Engine(ABC):
             self.child = None
             self._record.unlink(missing_ok=True)
 
-    async def keep(self, say: Callable[[str], None], backoff: Backoff) -> NoReturn:
+    async def keep(self, say: Callable[[str], None], started_again: Callable[[], None], backoff: Backoff) -> NoReturn:
         """Start the engine again, as often as it takes, whenever it ends by itself; ``say`` is told why."""
         while True:
             assert self.child is not None
@@ -60,6 +60,7 @@ class Engine(ABC):
                 try:
                     await self.start()
                     why = ""
+                    started_again()
                 except (UserError, OSError) as error:
                     why = f"cannot be started: {error}"
                     delay = backoff.after(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
@@ -59,6 +60,11 @@ class Supervisor:
         """Start the service, and start it again whenever it ends, until `stop`."""
         self._kept[service.command] = _Kept(service, self._folder, self._say)
 
+    def hurry(self) -> None:
+        """What services need is there again: start those now that wait to be started."""
+        for kept in self._kept.values():
+            kept.hurry.set()
+
     async def stop(self, stages: Sequence[Sequence[str]], *, within: float) -> None:
         """Stop all services: those of a stage together, one stage after the other, each within so many seconds."""
         for stage in stages:
@@ -83,6 +89,7 @@ class _Kept:
 
     def __init__(self, service: Service, folder: Path, say: Say) -> None:
         self.child: Child | None = None
+        self.hurry = asyncio.Event()
         self._service = service
         self._say = say
         self._record = folder / "run" / f"{service.command}.pid"
@@ -108,7 +115,11 @@ class _Kept:
             why = await self._run()
             delay = backoff.after(time.monotonic() - started)
             self._say(f"{self._service.command} {why}; starting it again in {delay:g} s ({self._log.path})")
-            await asyncio.sleep(delay)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self.hurry.wait()
+                    backoff = Backoff()
+            self.hurry.clear()
 
     async def _run(self) -> str:
         """Run the service until it ends; how that was, in words."""

@@ -118,7 +118,7 @@ class Up:
                     self._announce(admin_ports["web"], venue),
                     follow_status(self._screen, admin_ports, venue.name),
                     self._sweeper.run(),
-                    *(engine.keep(self._screen.warn, Backoff()) for engine in self._engines),
+                    *(engine.keep(self._screen.warn, supervisor.hurry, Backoff()) for engine in self._engines),
                 )
         finally:
             say("stopping")
