@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtchart.core.candle import Candle, Fold, fold, missing, of_second
-from rtchart.core.gap import count, seconds_of, subtract
-from rtchart.core.interval import DAY, HOUR, INTERVALS, MINUTE, SECOND, interval
+from rtchart.core.candle import Candle, Fold, fold, of_second
+from rtchart.core.interval import DAY, INTERVALS, MINUTE, SECOND, interval
 from rtchart.core.kline import SOURCES, newest
 from tests.core.klines import DAY_START, archive_day, kline, recorded, seconds
 
@@ -115,14 +114,6 @@ def test_a_second_is_a_candle_of_itself() -> None:
     assert values(one) == values(fold(interval("1s"), [kline(7, source="repair")], closed=True))
 
 
-@given(seconds())
-def test_missing_and_received_are_the_whole_period(parts) -> None:
-    times = [part.open_time for part in parts]
-    ranges = missing(HOURS, DAY_START, times)
-    assert count(ranges) + len(times) == 3600
-    assert ranges == subtract([(DAY_START, DAY_START + HOUR)], seconds_of(times))
-
-
 def test_the_recorded_minutes_come_out_exactly() -> None:
     """All whole minutes of the recording, against sums made here of its own digits."""
     rows = recorded()
@@ -184,7 +175,7 @@ def test_an_outage_is_shown_as_missing_minutes_and_never_as_flat_candles(name) -
         own = INTERVALS[larger]
         made = {c.open_time: c for group in by_period(larger, minutes) if (c := fold(own, group))}
         lacking = 0
-        for opened in own.periods(day_start, day_start + DAY):
+        for opened in range(day_start, day_start + DAY, own.length):
             absent = [t for t in range(opened, own.next_open(opened), MINUTE) if t not in there]
             if opened in made:
                 assert made[opened].expected - made[opened].received == 60 * len(absent)

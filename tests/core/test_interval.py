@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,16 +52,6 @@ def test_periods_touch_and_do_not_overlap(own, time) -> None:
     assert own.previous_open(following) == own.open_time(time)
     assert own.close_time(time) == following - 1
     assert own.expected(time) * SECOND == following - own.open_time(time)
-
-
-@given(intervals, times, st.integers(1, 40 * DAY))
-def test_periods_are_those_that_overlap(own, start, length) -> None:
-    end = start + min(length, own.expected(start) * SECOND * 5)
-    found = list(own.periods(start, end))
-    assert found[0] == own.open_time(start)
-    assert found == sorted(set(found))
-    assert own.open_time(end - 1) == found[-1]
-    assert all(own.next_open(a) == b for a, b in itertools.pairwise(found))
 
 
 @given(times)

@@ -13,11 +13,10 @@ from rtchart.aggregator.levels import Folded, Levels
 from rtchart.store import candles
 from rtchart.store.candles import Period, Reach, Series, Span
 from rtchart.store.database import Connection
+from rtchart.store.history import MAX_PARAMETER
 
 CHILDREN = 20_000
 """How many candles a transaction reads for added intervals, about."""
-
-FOR_EVER = 2**63 - 1
 
 
 class Fill:
@@ -55,7 +54,7 @@ class Fill:
             interval, child = links.own[name], links.child[name]
             floor = series[symbol_id].floor(child, now)
             times = await candles.read_times(
-                self._connection, Span(symbol_id, child.name, floor, FOR_EVER if first is None else first), limit=left
+                self._connection, Span(symbol_id, child.name, floor, MAX_PARAMETER if first is None else first), limit=left
             )
             opens = {opened for time in times if (opened := interval.open_time(time)) >= floor}
             if opens:

@@ -12,7 +12,7 @@ from decimal import Context, Decimal
 
 import msgspec
 
-from rtchart.core.interval import SECOND, Interval
+from rtchart.core.interval import Interval
 from rtchart.core.kline import SOURCES, Kline, Source
 
 # Exact for sums of any number of seconds: 20 digits before the point, 18 after it, and room for the carry.
@@ -173,20 +173,6 @@ def of_second(kline: Kline) -> Candle:
         source=kline.source,
         closed=True,
     )
-
-
-def missing(interval: Interval, open_time: int, seconds: Iterable[int]) -> list[tuple[int, int]]:
-    """The half-open ranges ``[from, to)`` of the period that no second in ``seconds`` (open times) covers, in order."""
-    end = interval.next_open(open_time)
-    ranges: list[tuple[int, int]] = []
-    at = interval.open_time(open_time)
-    for second in sorted(set(seconds)):
-        if second > at:
-            ranges.append((at, second))
-        at = max(at, second + SECOND)
-    if at < end:
-        ranges.append((at, end))
-    return ranges
 
 
 def _open_time(part: Kline | Candle) -> int:

@@ -8,7 +8,7 @@ exchange does it; the table that this is tested against, with its sources, is ``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -65,13 +65,6 @@ class Interval:
     def expected(self, time: int) -> int:
         """How many seconds the period that ``time`` lies in has."""
         return (self.next_open(time) - self.open_time(time)) // SECOND
-
-    def periods(self, start: int, end: int) -> Iterator[int]:
-        """The open times of all periods that overlap ``[start, end)``, in order."""
-        time = self.open_time(start)
-        while time < end:
-            yield time
-            time = self.next_open(time)
 
 
 def _intervals() -> dict[str, Interval]:

@@ -86,20 +86,21 @@ class Revision(msgspec.Struct, frozen=True):
         return Identity(self.exchange, self.symbol)
 
 
-DeadLetterReason = Literal[
-    "malformed_frame", "unknown_message", "invalid_kline", "unreadable_record", "refused_row", "unknown_symbol"
-]
+DeadLetterReason = Literal["malformed_frame", "unknown_message", "invalid_kline", "unreadable_record", "refused_row"]
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """On ``rtchart.dead-letters``: what could not be used, whole, with where and why. ``at`` is milliseconds."""
+    """On ``rtchart.dead-letters``: what could not be used, with where and why. ``at`` is milliseconds."""
 
     at: int
-    stage: Literal["producer", "inserter", "web"]
+    stage: Literal["producer", "inserter"]
     reason: DeadLetterReason
     detail: str
     payload: str
-    """The frame, record or row as text; bytes that are no UTF-8 appear as ``\\xNN``."""
+    """The frame, record or row as text; bytes that are no UTF-8 appear as ``\\xNN``.
+
+    A long one is cut on the topic, and says so; the inserter's letters are whole in the table ``dead_letter``.
+    """
     exchange: str | None = None
     symbol: str | None = None
     topic: str | None = None

@@ -9,12 +9,10 @@ from typing import NamedTuple
 
 from rtchart.core.candle import Candle
 from rtchart.core.interval import HOUR, MINUTE, Interval
-from rtchart.core.kline import SOURCES, Identity, Source
+from rtchart.core.kline import Identity
 from rtchart.core.symbol import candle_floor, raw_floor
 from rtchart.store.database import Connection
-
-SOURCE_OF: dict[bytes, Source] = {source[0].encode(): source for source in SOURCES}
-"""A source as the ``"char"`` that tables hold: its first letter."""
+from rtchart.store.sources import LETTER_OF, SOURCE_OF
 
 CONTENT = (
     "open_time, open::text, high::text, low::text, close::text, volume::text, quote_volume::text, trades, "
@@ -176,7 +174,7 @@ async def write(connection: Connection, interval: str, candles: Sequence[tuple[i
         interval,
         [symbol_id for symbol_id, _ in ordered],
         *zip(*(_CONTENT_OF(candle) for _, candle in ordered), strict=True),
-        [candle.source[0] for _, candle in ordered],
+        [LETTER_OF[candle.source] for _, candle in ordered],
     )
     return [Written(*row) for row in rows]
 

@@ -10,12 +10,14 @@ import msgspec
 
 from rtchart.core.candle import Candle
 from rtchart.core.gap import Gap
-from rtchart.core.interval import Interval
+from rtchart.core.interval import MINUTE, Interval
 from rtchart.core.kline import Identity, Kline
-from rtchart.store.candles import SOURCE_OF
 from rtchart.store.database import Connection
+from rtchart.store.sources import SOURCE_OF
 
 MAX_PARAMETER = 2**63 - 1
+"""The latest time that a query can be asked for: the largest bigint."""
+
 _MEASURES = "open, high, low, close, volume, quote_volume, trades, taker_buy_volume, taker_buy_quote_volume"
 
 
@@ -98,7 +100,7 @@ async def pending_klines(connection: Connection, symbol: StoredSymbol, since: in
         f"""SELECT open_time, {_MEASURES}, version, source FROM kline_1s k
             WHERE symbol_id = $1 AND open_time >= $2 AND EXISTS (
                 SELECT FROM checkpoint c
-                WHERE c.minute = k.open_time - k.open_time % 60000 AND c.symbol_ids @> ARRAY[$1::integer])
+                WHERE c.minute = k.open_time - k.open_time % {MINUTE} AND c.symbol_ids @> ARRAY[$1::integer])
             ORDER BY open_time""",
         symbol.symbol_id,
         since,

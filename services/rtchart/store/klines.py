@@ -13,6 +13,7 @@ from rtchart.core.gap import Range, normal
 from rtchart.core.interval import HOUR, MINUTE, SECOND
 from rtchart.core.kline import Kline
 from rtchart.store.database import Connection
+from rtchart.store.sources import LETTER_OF
 
 _COLUMNS = (
     "symbol_id",
@@ -113,7 +114,7 @@ def copy_text(seconds: Iterable[tuple[Second, Kline]]) -> bytes:
     return "".join(
         [
             f"{symbol_id}\t{k.open_time}\t{k.version}\t{k.open}\t{k.high}\t{k.low}\t{k.close}\t{k.volume}\t{k.quote_volume}\t"
-            f"{k.taker_buy_volume}\t{k.taker_buy_quote_volume}\t{k.trades}\t{k.source[0]}\n"
+            f"{k.taker_buy_volume}\t{k.taker_buy_quote_volume}\t{k.trades}\t{LETTER_OF[k.source]}\n"
             for (symbol_id, _), k in seconds
         ]
     ).encode()

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from rtchart.core.candle import Candle
 from rtchart.core.interval import interval
 from rtchart.core.messages import Revision
-from rtchart.store.candles import CONTENT, SOURCE_OF
+from rtchart.store.candles import CONTENT
 from rtchart.store.database import Connection
+from rtchart.store.sources import SOURCE_OF
 
 _candle: Callable[..., Candle] = Candle  # by position, from a row
 
