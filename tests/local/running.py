@@ -106,7 +106,7 @@ class Running:
         async def there() -> bool:
             return await seen() > (0, 0)
 
-        await wait_until(there, 60)
+        await wait_until(there, 90)
         first = await seen()
 
         async def moved() -> bool:

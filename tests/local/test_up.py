@@ -63,7 +63,7 @@ async def test_the_whole_way_with_every_process_killed_once_and_a_second_start(f
         for child in children.values():
             child.kill()
         await wait_until(lambda: all(up.told(f"{name} ended (") for name in (*SERVICES, "Apache Kafka 4.1.1", "PostgreSQL 18")))
-        await wait_until(lambda: up.children().keys() >= set(children), 60)
+        await wait_until(lambda: up.children().keys() >= set(children), 120)
         await up.until_it_moves("BTCUSDT", exchange="sim")
         assert await up.stop() == []
         assert up.process.returncode == 0, up.text
