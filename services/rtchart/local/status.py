@@ -226,7 +226,7 @@ async def _look(http: httpx.AsyncClient, port: int) -> tuple[Sample | None, str]
         metrics, ready = await asyncio.gather(
             http.get(f"http://{LOOPBACK}:{port}/metrics"), http.get(f"http://{LOOPBACK}:{port}/readyz")
         )
-    except httpx.HTTPError:
+    except (httpx.HTTPError, AttributeError):  # the latter: anyio, of a peer that is gone the moment it has accepted
         return None, "down"
     state = "ready" if ready.is_success else ready.text.partition("\n")[0]
     return parse(metrics.text, time.monotonic()), state

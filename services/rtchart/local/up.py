@@ -214,7 +214,8 @@ class Up:
         where = "the live exchange" if venue.name == LIVE else "the SIMULATED exchange"
         async with httpx.AsyncClient() as http:
             while True:
-                with contextlib.suppress(httpx.HTTPError):
+                # AttributeError: anyio, of a peer that is gone the moment it has accepted.
+                with contextlib.suppress(httpx.HTTPError, AttributeError):
                     if (await http.get(f"http://{LOOPBACK}:{admin_port}/readyz")).is_success:
                         break
                 await asyncio.sleep(0.1)
