@@ -203,7 +203,7 @@ class BinanceRest:
             left_at = self._clock.now() if self._clock.known else 0
             try:
                 answer = await self._http.get(path, params=parameters)
-            # No connection, a timeout, a body cut short; and what anyio raises of a peer that is gone the moment it has accepted.
+            # No connection, a timeout, a body cut short; AttributeError: anyio, of a peer gone the moment it has accepted.
             except (httpx.HTTPError, AttributeError) as error:
                 failures.append(str(error) or type(error).__name__)
                 continue
