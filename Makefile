@@ -37,8 +37,9 @@ $(VENDOR): package-lock.json scripts/page.py | $(INSTALLED)
 run: install ## everything on this machine: `rtchart up` (ARGS="--exchange sim" passes options on)
 	@exec $(BIN)/rtchart up $(ARGS)
 
-test: install ## every test that needs no cluster (ARGS="tests/web -x" passes options on to pytest)
-	$(BIN)/pytest $(ARGS)
+# Much of a test is waiting for real servers: two processes, each with servers of its own, halve it.
+test: install ## every test that needs no cluster (ARGS="tests/web -x" passes options on to pytest; ARGS=-n0: in one process)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
 
 check: install ## format, lint, types, import contract
 	$(BIN)/ruff format --check

@@ -21,6 +21,8 @@ from rtchart.local.kafka import Kafka
 from rtchart.local.postgres import Postgres
 from rtchart.store.migrate import migrate
 
+pytest_plugins = ["tests.web.every_schema"]
+
 
 @pytest.fixture(scope="session")
 def engine_folder() -> Iterator[Path]:

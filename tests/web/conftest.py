@@ -17,11 +17,6 @@ from tests.web.running import Running, running
 BTC = DesiredSymbol(IDENTITY.exchange, IDENTITY.symbol, epoch=0, intervals=("1m", "5m", "1h", "1d", "3d"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whether every schema was needed is asked when all else has run."""
-    items.sort(key=lambda item: item.name == "test_every_schema_was_hit")
-
-
 async def ready(server: Running) -> None:
     """Wait until it follows the broker and reads the database."""
     web = server.web
