@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rtchart.local.ports import LOOPBACK
+from rtchart.process.http import Client
 
 EVERY = 2.0
 """Seconds between two looks."""
@@ -212,7 +213,7 @@ def _table(exchange: str, lines: Iterable[Line]) -> RenderableType:
 async def follow_status(screen: Screen, admin_ports: Mapping[str, int], exchange: str) -> None:
     """Look at the services' admin ports and show their state, for ever."""
     watches = {stage.service: Watch(stage) for stage in STAGES}
-    async with httpx.AsyncClient(timeout=EVERY) as http:
+    async with Client(timeout=EVERY) as http:
         while True:
             looks = await asyncio.gather(*(_look(http, admin_ports[service]) for service in watches))
             lines = [watch.look(*look) for watch, look in zip(watches.values(), looks, strict=True)]
@@ -226,7 +227,7 @@ async def _look(http: httpx.AsyncClient, port: int) -> tuple[Sample | None, str]
         metrics, ready = await asyncio.gather(
             http.get(f"http://{LOOPBACK}:{port}/metrics"), http.get(f"http://{LOOPBACK}:{port}/readyz")
         )
-    except (httpx.HTTPError, AttributeError):  # the latter: anyio, of a peer that is gone the moment it has accepted
+    except httpx.HTTPError:
         return None, "down"
     state = "ready" if ready.is_success else ready.text.partition("\n")[0]
     return parse(metrics.text, time.monotonic()), state

@@ -36,6 +36,7 @@ from rtchart.local.supervisor import Supervisor
 from rtchart.local.sweep import Sweeper
 from rtchart.local.symbols import Directory, SymbolFolder
 from rtchart.process.clock import now_ms
+from rtchart.process.http import Client
 from rtchart.process.run import until_stopped
 from rtchart.store.database import connect as connect_database
 from rtchart.store.history import symbols as stored_symbols
@@ -212,10 +213,9 @@ class Up:
     async def _announce(self, admin_port: int, venue: Venue) -> None:
         """Say where the page is, as soon as it is there."""
         where = "the live exchange" if venue.name == LIVE else "the SIMULATED exchange"
-        async with httpx.AsyncClient() as http:
+        async with Client() as http:
             while True:
-                # AttributeError: anyio, of a peer that is gone the moment it has accepted.
-                with contextlib.suppress(httpx.HTTPError, AttributeError):
+                with contextlib.suppress(httpx.HTTPError):
                     if (await http.get(f"http://{LOOPBACK}:{admin_port}/readyz")).is_success:
                         break
                 await asyncio.sleep(0.1)

@@ -21,6 +21,7 @@ from rtchart.exchange.base import BadFrame, Listed, Page, RestError, UnknownSymb
 from rtchart.exchange.binance import limits
 from rtchart.exchange.binance.frames import milliseconds
 from rtchart.exchange.clock import VenueClock
+from rtchart.process.http import Client
 
 ATTEMPTS = 5
 """Of a request that fails in ways that pass by themselves; being told to wait (429, 418) is no failure."""
@@ -105,7 +106,7 @@ class BinanceRest:
         self._venue = venue
         self._clock = clock
         self._first_backoff = first_backoff
-        self._http = httpx.AsyncClient(base_url=venue.rest, timeout=timeout)
+        self._http = Client(base_url=venue.rest, timeout=timeout)
 
     @property
     def used(self) -> float:
@@ -203,8 +204,7 @@ class BinanceRest:
             left_at = self._clock.now() if self._clock.known else 0
             try:
                 answer = await self._http.get(path, params=parameters)
-            # No connection, a timeout, a body cut short; AttributeError: anyio, of a peer gone the moment it has accepted.
-            except (httpx.HTTPError, AttributeError) as error:
+            except httpx.HTTPError as error:  # no connection, a timeout, a body cut short
                 failures.append(str(error) or type(error).__name__)
                 continue
             now = time.monotonic()
