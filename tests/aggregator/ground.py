@@ -110,9 +110,9 @@ class Ground:
         """Store candles as a fold of them would have."""
         await candles.write(self.owner, interval, [(symbol_id, candle) for candle in made])
 
-    async def run(self, now: int) -> Outcome:
-        """A run of the aggregator at this time."""
-        outcome = await run(self.aggregator, self.kafka, lambda: now)  # type: ignore[arg-type]
+    async def run(self, now: int, *, began: int | None = None) -> Outcome:
+        """A run at this time, of an aggregator that began then, or earlier."""
+        outcome = await run(self.aggregator, self.kafka, lambda: now, began=began)  # type: ignore[arg-type]
         assert outcome is not None, "another run is under way"
         return outcome
 

@@ -345,24 +345,37 @@ async def test_the_recorded_seconds_become_their_candles(ground: Ground) -> None
         assert whole == 6
 
 
-async def test_how_late_a_closed_minute_is_durable_is_observed_and_repairs_are_not(ground: Ground) -> None:
-    def observed() -> tuple[float, float]:
-        stage = {"stage": "minute_close_to_candle"}
-        count, total = (
-            REGISTRY.get_sample_value(f"rtchart_stage_latency_seconds_{part}", stage) or 0.0 for part in ("count", "sum")
-        )
-        return count, total
+def observed_closes() -> tuple[float, float]:
+    """How many minutes were observed, and for how many seconds together they were not durable."""
+    stage = {"stage": "minute_close_to_candle"}
+    count, total = (
+        REGISTRY.get_sample_value(f"rtchart_stage_latency_seconds_{part}", stage) or 0.0 for part in ("count", "sum")
+    )
+    return count, total
 
+
+async def test_how_late_a_closed_minute_is_durable_is_observed_and_repairs_are_not(ground: Ground) -> None:
     symbol_id, other = await ground.want(), await ground.want("OTHER")
-    count, total = observed()
+    count, total = observed_closes()
     await ground.put(symbol_id, minute(0)[1:])
     await ground.put(other, minute(0, symbol="OTHER"))
     await ground.run(START + MINUTE + 400)
-    assert observed() == (count + 1, pytest.approx(total + 0.4))
+    assert observed_closes() == (count + 1, pytest.approx(total + 0.4))
     await ground.put(symbol_id, [second(0)])
-    await ground.run(START + 10 * MINUTE)  # a revision
-    await ground.put(symbol_id, minute(1))
-    await ground.run(START + 2 * HOUR)  # history
-    assert observed() == (count + 1, pytest.approx(total + 0.4))
+    await ground.run(START + 2 * MINUTE)  # a revision
+    assert observed_closes() == (count + 1, pytest.approx(total + 0.4))
     assert REGISTRY.get_sample_value("rtchart_aggregator_outbox_pending") == 0
     assert REGISTRY.get_sample_value("rtchart_aggregator_checkpoints_pending") == 0
+
+
+async def test_history_is_no_latency_and_what_an_aggregator_was_slow_with_is(ground: Ground) -> None:
+    symbol_id, now = await ground.want("TEST", "1m"), START + HOUR
+    count, total = observed_closes()
+    await ground.put(symbol_id, minute(57, source="backfill") + minute(58)[:30] + minute(58, source="repair")[30:])
+    await ground.put(symbol_id, minute(0))  # it waited for an aggregator
+    await ground.run(now)
+    assert len(await ground.candles(symbol_id)) == 3
+    assert observed_closes() == (count, total)
+    await ground.put(symbol_id, minute(59) + minute(10))
+    await ground.run(now + 250, began=START + 5 * MINUTE)
+    assert observed_closes() == (count + 2, pytest.approx(total + 0.25 + 49 * 60 + 0.25))

@@ -35,8 +35,8 @@ class Folded:
     """Of all intervals, folded."""
     revisions: int = 0
     """Candles that were new or had changed."""
-    fresh_minutes: frozenset[int] = frozenset()
-    """Minutes of which a candle is there for the first time."""
+    streamed_minutes: frozenset[int] = frozenset()
+    """Minutes of which a candle is there for the first time whose seconds all came as they passed: no repair, no history."""
 
 
 class Levels:
@@ -59,7 +59,10 @@ class Levels:
                 if candle := fold(MINUTES, seconds):
                     made.append((period.symbol_id, candle))
         written = await self._write(MINUTES, await self._knowing_more(made))
-        self.folded.fresh_minutes = frozenset(w.open_time for w in written if w.revision == 1)
+        streamed = {(symbol_id, candle.open_time) for symbol_id, candle in made if candle.source == "stream"}
+        self.folded.streamed_minutes = frozenset(
+            change.open_time for change in written if change.revision == 1 and (change.symbol_id, change.open_time) in streamed
+        )
         self.folded.minutes = len(minutes)
         await self.larger()
 

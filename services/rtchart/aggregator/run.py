@@ -13,7 +13,7 @@ from rtchart.aggregator.fill import Fill
 from rtchart.aggregator.levels import Folded, Levels
 from rtchart.broker.candles import RevisionPublisher
 from rtchart.broker.on_demand import NotPublished
-from rtchart.core.interval import HOUR, MINUTE, SECOND
+from rtchart.core.interval import MINUTE, SECOND
 from rtchart.process.logs import fields
 from rtchart.process.metrics import BUCKETS, observe
 from rtchart.store import candles, checkpoints, outbox, runs
@@ -28,6 +28,9 @@ FILLS = 20
 """How many transactions a run gives to intervals that were added to a symbol later."""
 
 SEND_AT_ONCE = 5_000
+
+LIVE = 2 * MINUTE
+"""A minute that closed so long (ms) before the aggregator began waited for it to begin: that is no latency."""
 
 STEP = 60.0
 """Seconds that the database has for a transaction, which is a second of work. One that vanished never answers."""
@@ -58,12 +61,15 @@ class Outcome:
         _revisions.inc(folded.revisions)
 
 
-async def run(connection: Connection, publisher: RevisionPublisher, now: Callable[[], int]) -> Outcome | None:
+async def run(
+    connection: Connection, publisher: RevisionPublisher, now: Callable[[], int], *, began: int | None = None
+) -> Outcome | None:
     """Fold and publish until nothing is due. None: another run is under way, and this one did nothing.
 
     ``now`` is the clock (ms). Kafka may be away: the candles are stored all the same, and the outbox keeps what it has not
-    taken (`Outcome.not_published` says why).
+    taken (`Outcome.not_published` says why). ``began`` is when the aggregator began to look for work (ms); without it, now.
     """
+    began = now() if began is None else began
     async with runs.alone(connection) as alone:
         if not alone:
             return None
@@ -73,7 +79,7 @@ async def run(connection: Connection, publisher: RevisionPublisher, now: Callabl
         outcome = Outcome()
         error: str | None = "stopped"
         try:
-            await _aggregate(connection, publisher, now, outcome)
+            await _aggregate(connection, publisher, now, outcome, live_from=began - LIVE)
             error = outcome.not_published
         except Exception as failure:
             error = f"{type(failure).__name__}: {failure}"
@@ -96,11 +102,13 @@ async def run(connection: Connection, publisher: RevisionPublisher, now: Callabl
         return outcome
 
 
-async def _aggregate(connection: Connection, publisher: RevisionPublisher, now: Callable[[], int], outcome: Outcome) -> None:
+async def _aggregate(
+    connection: Connection, publisher: RevisionPublisher, now: Callable[[], int], outcome: Outcome, *, live_from: int
+) -> None:
     minutes = 1
     while (folded := await fold_due(connection, now(), minutes=minutes)) is not None:
         outcome.add(folded)
-        _observe_closes(folded.fresh_minutes, now())
+        _observe_closes(folded.streamed_minutes, now(), live_from)
         await _publish(connection, publisher, now(), outcome)
         # As many minutes as make a transaction of `PAIRS`: one of a thousand symbols, hundreds of one symbol's backlog.
         minutes = max(1, min(2 * minutes, PAIRS * minutes // folded.minutes))
@@ -155,8 +163,8 @@ async def _gauges(connection: Connection) -> None:
     _checkpoints.set(await checkpoints.pending(connection))
 
 
-def _observe_closes(minutes: frozenset[int], now: int) -> None:
-    """Record how long after its close each minute was durable; older ones are repairs and history, not latency."""
+def _observe_closes(minutes: frozenset[int], now: int, live_from: int) -> None:
+    """Record how long after its close each minute was durable that closed at ``live_from`` or later."""
     for minute in minutes:
-        if now - minute < HOUR:
+        if minute + MINUTE >= live_from:
             observe("minute_close_to_candle", (now - minute - MINUTE) / SECOND)

@@ -55,12 +55,13 @@ async def once(database: str, publisher: RevisionPublisher, now: Callable[[], in
 async def follow(database: str, publisher: RevisionPublisher, now: Callable[[], int], health: Health) -> NoReturn:
     """The loop form, for as long as the process lives. Raises `UserError` when the first connection fails."""
     connection = await _connect(database)
+    began = now()
     while True:
         log.info("watching for minutes that are due")
         health.ready()
         health.ready("database")
         try:
-            await _watch(connection, publisher, now, health)
+            await _watch(connection, publisher, now, health, began)
         except Exception as error:
             if not is_outage(error):
                 raise
@@ -71,14 +72,16 @@ async def follow(database: str, publisher: RevisionPublisher, now: Callable[[], 
         connection = await _reconnect(database, health)
 
 
-async def _watch(connection: Connection, publisher: RevisionPublisher, now: Callable[[], int], health: Health) -> NoReturn:
+async def _watch(
+    connection: Connection, publisher: RevisionPublisher, now: Callable[[], int], health: Health, began: int
+) -> NoReturn:
     loop = asyncio.get_running_loop()
     retry_at = loop.time()  # the outbox may hold what an earlier process could not send
     while True:
         async with asyncio.timeout(ANSWER):  # a server that vanished would be waited for by the hour
             due = await checkpoints.due(connection, now())
         if due:
-            outcome = await run(connection, publisher, now)
+            outcome = await run(connection, publisher, now, began=began)
             if outcome is None:
                 await asyncio.sleep(1)  # the CronJob's, or another replica's: it does the work
             elif outcome.not_published:
