@@ -14,6 +14,8 @@ from rtchart.local.ports import free_ports
 from rtchart.local.sweep import Sweeper
 from rtchart.process.clock import now_ms
 from rtchart.store import symbols
+from rtchart.store.retention import Swept
+from rtchart.store.runs import alone
 from tests.waiting import wait_until
 
 
@@ -21,10 +23,9 @@ def wanted(symbol: str, policy: DeletionPolicy) -> DesiredSymbol:
     return DesiredSymbol("sim", symbol, epoch=1, deletion_policy=policy)
 
 
-async def test_data_goes_with_a_symbol_whose_manifest_said_so_once_the_inserter_has_heard_of_it(database: str) -> None:
-    before = {"sim:GONE": wanted("GONE", "Delete"), "sim:KEPT": wanted("KEPT", "Retain"), "sim:BACK": wanted("BACK", "Delete")}
+async def test_data_goes_with_a_symbol_whose_manifest_said_so_also_after_a_restart(database: str) -> None:
     connection = await asyncpg.connect(database)
-    rows = await symbols.want(connection, before.values())
+    rows = await symbols.want(connection, [wanted("GONE", "Delete"), wanted("KEPT", "Retain"), wanted("STAYS", "Delete")])
     for row in rows:
         await connection.execute(
             "INSERT INTO gap (symbol_id, start_time, end_time, reason, opened_at) VALUES ($1, 0, 1000, 'step', 0)",
@@ -34,14 +35,40 @@ async def test_data_goes_with_a_symbol_whose_manifest_said_so_once_the_inserter_
     async def left() -> set[str]:
         return {row[0] for row in await connection.fetch("SELECT symbol FROM gap JOIN symbol USING (symbol_id)")}
 
-    sweeper = Sweeper(database, now_ms)
-    sweeper.ended(dict.fromkeys(before), before)
-    sweeper.ended({"sim:BACK": before["sim:BACK"]}, {})
-    await sweeper.sweep()
-    assert await left() == {"GONE", "KEPT", "BACK"}, "the inserter writes that it was deleted, and has not yet"
+    await Sweeper(database, now_ms).sweep()
+    assert await left() == {"GONE", "KEPT", "STAYS"}
+    # The inserter hears of it, and `rtchart up` is stopped before it sweeps: what remembers is the database.
     await symbols.unwant(connection, dict.fromkeys((Identity("sim", "GONE"), Identity("sim", "KEPT")), 1), at=now_ms())
-    await sweeper.sweep()
-    assert await left() == {"KEPT", "BACK"}
+    await Sweeper(database, now_ms).sweep()
+    assert await left() == {"KEPT", "STAYS"}
+    await connection.close()
+
+
+async def test_what_the_aggregator_kept_from_being_deleted_is_tried_again_soon(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rtchart.local.sweep.SOON", 0.05)
+    connection = await asyncpg.connect(database)
+    (row,) = await symbols.want(connection, [wanted("GONE", "Delete")])
+    await connection.execute(
+        "INSERT INTO gap (symbol_id, start_time, end_time, reason, opened_at) VALUES ($1, 0, 1000, 'step', 0)", row.symbol_id
+    )
+    await symbols.unwant(connection, {Identity("sim", "GONE"): 1}, at=now_ms())
+    swept = []
+
+    class Watched(Sweeper):
+        async def sweep(self) -> Swept:
+            swept.append(await super().sweep())
+            return swept[-1]
+
+    async with alone(connection):
+        sweeping = asyncio.create_task(Watched(database, now_ms).run())
+        await wait_until(lambda: len(swept) > 1)
+        assert all(one.deletions_wait for one in swept)
+    await wait_until(lambda: swept[-1].deleted)
+    assert await connection.fetchval("SELECT count(*) FROM gap") == 0
+    sweeping.cancel()
+    await asyncio.gather(sweeping, return_exceptions=True)
     await connection.close()
 
 

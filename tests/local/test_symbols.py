@@ -63,7 +63,7 @@ class Followed:
                 venue="binance",
                 current=await self.table.snapshot(),
                 refused=self._refused,
-                applied=lambda changes, _: self.applied.append(changes),
+                applied=self.applied.append,
                 clock=now_ms,
             )
             task = asyncio.create_task(folder.follow())

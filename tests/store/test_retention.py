@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ async def owner(database: str) -> AsyncIterator[Connection]:
     await connection.close()
 
 
-async def want(owner: Connection, symbol: str, **settings: int) -> int:
+async def want(owner: Connection, symbol: str, **settings: Any) -> int:
     (row,) = await symbols.want(owner, [DesiredSymbol("sim", symbol, 1, **settings)])
     return row.symbol_id
 
@@ -200,7 +201,7 @@ async def test_data_of_a_symbol_stays_while_it_is_aggregated(owner: Connection, 
     await symbols.unwant(owner, {Identity("sim", "GONE"): 1}, at=NOW)
     aggregator = await connect(database, service="test")
     async with alone(aggregator):
-        assert await delete_symbol_data(owner, Identity("sim", "GONE")) == 0
+        assert await delete_symbol_data(owner, Identity("sim", "GONE")) is None
     await aggregator.close()
     assert await delete_symbol_data(owner, Identity("sim", "GONE")) == 1
 
@@ -219,6 +220,59 @@ async def test_data_of_a_symbol_that_is_wanted_again_stays(owner: Connection, mo
     monkeypatch.setattr(retention, "BATCH", 1)
     assert await delete_symbol_data(owner, Identity("sim", "BACK")) == 1
     assert (len(await seconds(owner, symbol_id)), len(await candles(owner, symbol_id))) == (2, 1)
+
+
+async def test_a_sweep_deletes_the_data_of_symbols_that_ended_so_and_of_no_other(owner: Connection, database: str) -> None:
+    gone = Identity("sim", "GONE")
+    ids = {name: await want(owner, name, deletion_policy="Delete") for name in ("GONE", "BACK", "STAYS")}
+    ids["KEPT"] = await want(owner, "KEPT")
+    for symbol_id in ids.values():
+        await put(owner, symbol_id, THIS_HOUR)
+    await symbols.unwant(owner, {gone: 1, Identity("sim", "BACK"): 1, Identity("sim", "KEPT"): 1}, at=NOW)
+    await want(owner, "BACK", deletion_policy="Delete")
+    aggregator = await connect(database, service="test")
+    async with alone(aggregator):
+        swept = await sweep(owner, NOW)
+        assert (swept.deleted, swept.deletions_wait) == ({}, True), "the aggregator is at work"
+    await aggregator.close()
+    swept = await sweep(owner, NOW)
+    assert (swept.deleted, swept.deletions_wait) == ({gone: 1}, False)
+    assert {name for name, symbol_id in ids.items() if await seconds(owner, symbol_id)} == {"BACK", "STAYS", "KEPT"}
+    assert (await sweep(owner, NOW)).deleted == {}
+    await put(owner, ids["GONE"], THIS_HOUR)  # of an inserter that had not heard of it
+    assert (await sweep(owner, NOW)).deleted == {gone: 1}
+
+
+async def test_a_deletion_that_was_stopped_is_finished_by_the_next_sweep(owner: Connection, database: str) -> None:
+    symbol_id = await want(owner, "GONE", deletion_policy="Delete")
+    await put(owner, symbol_id, THIS_HOUR, THIS_HOUR + SECOND)
+    await put_candles(owner, symbol_id, "1d", 0)
+    await symbols.unwant(owner, {Identity("sim", "GONE"): 1}, at=NOW)
+    await owner.execute(
+        """CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''stopped''; END';
+           CREATE TRIGGER stop BEFORE DELETE ON candle EXECUTE FUNCTION stop()"""
+    )
+    with pytest.raises(Exception, match="stopped"):
+        await sweep(owner, NOW)
+    assert (await seconds(owner, symbol_id), len(await candles(owner, symbol_id))) == ([], 1)
+    await owner.execute("DROP TRIGGER stop ON candle")
+    another = await connect(database, service="test")
+    assert (await sweep(another, NOW)).deleted == {Identity("sim", "GONE"): 1}
+    await another.close()
+    assert await candles(owner, symbol_id) == []
+
+
+async def test_deletions_leave_the_aggregator_its_turn(owner: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [Identity("sim", f"GONE{n}") for n in range(3)]
+    for identity in names:
+        await put(owner, await want(owner, identity.symbol, deletion_policy="Delete"), THIS_HOUR, THIS_HOUR + SECOND)
+    await symbols.unwant(owner, dict.fromkeys(names, 1), at=NOW)
+    monkeypatch.setattr(retention, "BATCH", 3)
+    monkeypatch.setattr(retention, "BATCHES", 1)
+    first = await sweep(owner, NOW)
+    assert (len(first.deleted), first.deletions_wait) == (2, True)
+    second = await sweep(owner, NOW)
+    assert (len(second.deleted), second.deletions_wait) == (1, False)
 
 
 async def test_a_deleted_symbol_without_seconds_keeps_nobodys(owner: Connection) -> None:

@@ -86,7 +86,7 @@ class SymbolFolder:
     """Keeps the topic ``rtchart.symbols`` saying what a folder says.
 
     ``current`` is what the topic holds at the start. ``refused`` is told each refusal once, with its file and line, and
-    ``applied`` what was written, and what the topic held before.
+    ``applied`` what was written.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class SymbolFolder:
         venue: str,
         current: dict[str, DesiredSymbol],
         refused: Callable[[Refusal], None],
-        applied: Callable[[Changes[DesiredSymbol], Mapping[str, DesiredSymbol]], None],
+        applied: Callable[[Changes[DesiredSymbol]], None],
         clock: Callable[[], int],
     ) -> None:
         self._folder = folder
@@ -121,9 +121,8 @@ class SymbolFolder:
                 break
         if found:
             await self._writer.put(found)
-            before = self._current
-            self._current = {key: record for key, record in {**before, **found}.items() if record is not None}
-            self._tell_applied(found, before)
+            self._current = {key: record for key, record in {**self._current, **found}.items() if record is not None}
+            self._tell_applied(found)
         return found
 
     async def follow(self) -> None:

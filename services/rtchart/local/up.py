@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +78,6 @@ class Up:
         self._options = options
         self._screen = screen
         self._engines: list[Engine] = []
-        self._sweeper: Sweeper | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Start everything, keep it running, and stop it. Raises `UserError` for what a person can mend."""
@@ -97,7 +96,6 @@ class Up:
             cluster = Cluster(kafka, options.topic_prefix, client_id="rtchart-up")
             await ensure_topics(cluster)
             venue = await self._venue(databases[SUPERUSER], supervisor, manifests)
-            self._sweeper = Sweeper(databases[SUPERUSER], now_ms)
             current = await Table(cluster, SYMBOLS, DesiredSymbol).snapshot()
             admin_ports = dict(zip(SCRAPED, free_ports(len(SCRAPED)), strict=True))
             setting = Setting(
@@ -118,7 +116,7 @@ class Up:
                     symbols.follow(),
                     self._announce(admin_ports["web"], venue),
                     follow_status(self._screen, admin_ports, venue.name),
-                    self._sweeper.run(),
+                    Sweeper(databases[SUPERUSER], now_ms).run(),
                     *(engine.keep(self._screen.warn, supervisor.hurry, Backoff()) for engine in self._engines),
                 )
         finally:
@@ -199,9 +197,7 @@ class Up:
             finally:
                 await rest.aclose()
 
-    def _applied(self, changes: Changes[DesiredSymbol], before: Mapping[str, DesiredSymbol]) -> None:
-        assert self._sweeper
-        self._sweeper.ended(changes, before)
+    def _applied(self, changes: Changes[DesiredSymbol]) -> None:
         for verb, keys in (
             ("streaming", [key for key, record in changes.items() if record is not None]),
             ("no longer streaming", [key for key, record in changes.items() if record is None]),

@@ -51,6 +51,10 @@ class Swept:
     gaps: int = 0
     dead_letters: int = 0
     runs: int = 0
+    deleted: dict[Identity, int] = field(default_factory=dict)
+    """Rows of symbols that were deleted, and were to take their data with them."""
+    deletions_wait: bool = False
+    """There is more of such data: the aggregator was at work, or the sweep had done enough. Sweep again in seconds."""
     unaggregated: int = 0
     """Minutes (of a symbol each) past their retention that are kept, because the aggregator has not folded them yet."""
 
@@ -65,6 +69,7 @@ class _Keeping:
 async def sweep(connection: Connection, now: int) -> Swept:
     """Delete what is past its retention at ``now`` (ms), and make the partitions that are about to be needed."""
     swept = Swept(partitions_made=await connection.fetchval("SELECT ensure_kline_partitions($1, $2)", now, now + AHEAD))
+    await _delete_ended(connection, swept)
     keeping = [
         _Keeping(row["symbol_id"], raw_floor(row["kline_hours"], now), candle_floor(row["candle_days"], now))
         for row in await connection.fetch("SELECT symbol_id, kline_hours, candle_days FROM symbol")
@@ -85,15 +90,36 @@ async def sweep(connection: Connection, now: int) -> Swept:
     return swept
 
 
-async def delete_symbol_data(connection: Connection, identity: Identity) -> int:
+async def delete_symbol_data(connection: Connection, identity: Identity) -> int | None:
     """Delete seconds, candles, gaps and what waits of a symbol that was deleted; how many rows.
 
     Its row of ``symbol`` stays: it holds the epoch, by which what is still under way is known to be dead. A symbol that
     was not deleted, or was wanted again since, is left alone; so is everything while the aggregator works, which would
-    write candles of seconds that go: 0 then, and the next try finds its moment.
+    write candles of seconds that go: None then, and it is to be tried again soon.
     """
     async with alone(connection) as is_alone:
-        return await _delete_symbol_data(connection, identity) if is_alone else 0
+        return await _delete_symbol_data(connection, identity) if is_alone else None
+
+
+async def _delete_ended(connection: Connection, swept: Swept) -> None:
+    """Delete the data of symbols that were deleted with ``deletionPolicy: Delete``, one after the other.
+
+    Which these are is stored, and that nothing of them is left is seen, so this goes on after a stop at any point. A few
+    seconds' work at once, so that the aggregator, which waits meanwhile, gets its turn.
+    """
+    for row in await connection.fetch(
+        """SELECT exchange, symbol FROM symbol s
+           WHERE deletion_policy = 'Delete' AND deleted_at IS NOT NULL AND (
+               EXISTS (SELECT FROM kline_1s k WHERE k.symbol_id = s.symbol_id)
+               OR EXISTS (SELECT FROM candle c WHERE c.symbol_id = s.symbol_id)
+               OR EXISTS (SELECT FROM gap g WHERE g.symbol_id = s.symbol_id))"""
+    ):
+        identity = Identity(row["exchange"], row["symbol"])
+        rows = None if sum(swept.deleted.values()) >= BATCH * BATCHES else await delete_symbol_data(connection, identity)
+        if rows is None:
+            swept.deletions_wait = True
+            return
+        swept.deleted[identity] = rows
 
 
 async def _delete_symbol_data(connection: Connection, identity: Identity) -> int:
@@ -115,6 +141,7 @@ async def _delete_symbol_data(connection: Connection, identity: Identity) -> int
         ("kline_1s", "symbol_id, open_time"),
         ("candle_outbox", "outbox_id"),
         ("candle", "symbol_id, interval, open_time"),
+        ("candle_fill", "symbol_id, interval"),
         ("gap", "gap_id"),
     ):
         # It may be wanted again between two batches.

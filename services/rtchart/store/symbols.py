@@ -67,26 +67,50 @@ async def ensure(connection: Connection, epochs: Mapping[Identity, int]) -> list
 
 
 async def want(connection: Connection, desired: Iterable[DesiredSymbol]) -> list[SymbolRow]:
-    """Write what is wanted of symbols now, and that they are not deleted; their rows."""
+    """Write what is wanted of symbols now, and that they are not deleted; their rows.
+
+    Intervals that a known symbol did not have are to be filled from what is stored (``candle_fill``): also one that it had
+    before, because its candles of the time between are missing.
+    """
     wanted = sorted(desired, key=lambda symbol: symbol.identity)
     await connection.executemany(
-        """INSERT INTO symbol (exchange, symbol, epoch, name, intervals, kline_hours, candle_days, suspended)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        """WITH added AS (
+               INSERT INTO candle_fill AS f (symbol_id, interval)
+               SELECT symbol_id, interval FROM symbol CROSS JOIN unnest($5::text[]) AS interval
+               WHERE exchange = $1 AND symbol = $2 AND interval <> ALL (intervals)
+               ON CONFLICT (symbol_id, interval) DO UPDATE SET below = excluded.below
+           )
+           INSERT INTO symbol (exchange, symbol, epoch, name, intervals, kline_hours, candle_days, suspended, deletion_policy)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
            ON CONFLICT (exchange, symbol) DO UPDATE SET
                epoch = excluded.epoch, name = excluded.name, intervals = excluded.intervals,
                kline_hours = excluded.kline_hours, candle_days = excluded.candle_days, suspended = excluded.suspended,
-               deleted_at = NULL
-           WHERE (symbol.epoch, symbol.name, symbol.intervals, symbol.kline_hours, symbol.candle_days, symbol.suspended)
+               deletion_policy = excluded.deletion_policy, deleted_at = NULL
+           WHERE (symbol.epoch, symbol.name, symbol.intervals, symbol.kline_hours, symbol.candle_days, symbol.suspended,
+                  symbol.deletion_policy)
                  IS DISTINCT FROM (excluded.epoch, excluded.name, excluded.intervals, excluded.kline_hours,
-                                   excluded.candle_days, excluded.suspended)
+                                   excluded.candle_days, excluded.suspended, excluded.deletion_policy)
               OR symbol.deleted_at IS NOT NULL""",
-        [(s.exchange, s.symbol, s.epoch, s.name, list(s.intervals), s.kline_hours, s.candle_days, s.suspend) for s in wanted],
+        [
+            (
+                s.exchange,
+                s.symbol,
+                s.epoch,
+                s.name,
+                list(s.intervals),
+                s.kline_hours,
+                s.candle_days,
+                s.suspend,
+                s.deletion_policy,
+            )
+            for s in wanted
+        ],
     )
     return await _of(connection, [s.exchange for s in wanted], [s.symbol for s in wanted])
 
 
 async def unwant(connection: Connection, epochs: Mapping[Identity, int], *, at: int) -> list[SymbolRow]:
-    """Write that the Symbols of these were deleted; the rows of those that are known. Their data stays.
+    """Write that the Symbols of these were deleted; the rows of those that are known. Their data is the sweep's matter.
 
     The epoch is that of the life that ended. A row of a newer one is left alone: klines of the next life may overtake the
     tombstone of the last.

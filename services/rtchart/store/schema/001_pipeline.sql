@@ -2,23 +2,25 @@
 -- partitioned and paged by is one number everywhere. The views at the end give timestamps to people and to Grafana.
 
 CREATE TABLE symbol (
-    symbol_id    integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    exchange     text    NOT NULL,
-    symbol       text    NOT NULL,
-    epoch        bigint  NOT NULL DEFAULT 0,
-    name         text    NOT NULL DEFAULT '',
-    intervals    text[]  NOT NULL DEFAULT '{1m,5m,15m,1h,4h,1d}',
-    kline_hours  integer NOT NULL DEFAULT 48,
-    candle_days  integer NOT NULL DEFAULT 365,
-    suspended    boolean NOT NULL DEFAULT false,
-    deleted_at   bigint,
-    listed_day   bigint,
-    tick_size    text,
+    symbol_id       integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    exchange        text    NOT NULL,
+    symbol          text    NOT NULL,
+    epoch           bigint  NOT NULL DEFAULT 0,
+    name            text    NOT NULL DEFAULT '',
+    intervals       text[]  NOT NULL DEFAULT '{1m,5m,15m,1h,4h,1d}',
+    kline_hours     integer NOT NULL DEFAULT 48,
+    candle_days     integer NOT NULL DEFAULT 365,
+    suspended       boolean NOT NULL DEFAULT false,
+    deletion_policy text    NOT NULL DEFAULT 'Retain' CHECK (deletion_policy IN ('Retain', 'Delete')),
+    deleted_at      bigint,
+    listed_day      bigint,
+    tick_size       text,
     UNIQUE (exchange, symbol)
 );
 COMMENT ON TABLE symbol IS 'Every (exchange, symbol) that was ever stored, with what is wanted of it now';
 COMMENT ON COLUMN symbol.epoch IS 'Life of the Symbol resource; klines of an older epoch are dropped';
-COMMENT ON COLUMN symbol.deleted_at IS 'When its Symbol was deleted; its data stays unless its deletionPolicy was Delete';
+COMMENT ON COLUMN symbol.deletion_policy IS 'Delete: once its Symbol is deleted, the sweep deletes its data';
+COMMENT ON COLUMN symbol.deleted_at IS 'When its Symbol was deleted';
 COMMENT ON COLUMN symbol.listed_day IS 'UTC day of its first trade at the exchange: the day its 3d candles count from';
 COMMENT ON COLUMN symbol.tick_size IS 'Smallest step of its price at the exchange, for the precision on screen';
 
@@ -92,6 +94,15 @@ CREATE TABLE candle (
 COMMENT ON TABLE candle IS 'Candles of 1m and more, folded from kline_1s or from smaller candles';
 COMMENT ON COLUMN candle.received IS 'Seconds it is made of; complete when these are all that its period has';
 COMMENT ON COLUMN candle.revision IS 'How often its content changed, from 1';
+
+CREATE TABLE candle_fill (
+    symbol_id integer NOT NULL,
+    interval  text    NOT NULL,
+    below     bigint  NOT NULL DEFAULT 9223372036854775807,
+    PRIMARY KEY (symbol_id, interval)
+);
+COMMENT ON TABLE candle_fill IS 'Intervals added to a symbol whose candles are not all folded of what was stored before; see below';
+COMMENT ON COLUMN candle_fill.below IS 'Those that open before this time are still to be folded: the aggregator goes from the newest back';
 
 CREATE TABLE checkpoint (
     checkpoint_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -189,9 +200,11 @@ GRANT SELECT ON schema_migration TO rtchart_inserter, rtchart_aggregator, rtchar
 GRANT SELECT ON symbol, kline_1s, candle, checkpoint, kafka_offset, gap, aggregation_run, dead_letter, candle_readable,
     kline_readable, gap_readable TO rtchart_web;
 GRANT SELECT, INSERT, UPDATE ON symbol, kline_1s, kafka_offset, gap TO rtchart_inserter;
+GRANT SELECT, INSERT, UPDATE ON candle_fill TO rtchart_inserter;
 GRANT INSERT ON checkpoint, dead_letter TO rtchart_inserter;
 GRANT EXECUTE ON FUNCTION ensure_kline_partitions TO rtchart_inserter;
 GRANT SELECT ON symbol, kline_1s, gap TO rtchart_aggregator;
 GRANT SELECT, INSERT, UPDATE ON candle, aggregation_run TO rtchart_aggregator;
 GRANT SELECT, INSERT, DELETE ON candle_outbox TO rtchart_aggregator;
+GRANT SELECT, UPDATE, DELETE ON candle_fill TO rtchart_aggregator;
 GRANT SELECT, DELETE ON checkpoint TO rtchart_aggregator;
