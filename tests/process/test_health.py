@@ -33,12 +33,12 @@ def ask(url: str) -> tuple[int, str]:
 
 def test_a_process_is_ready_when_each_part_of_it_is(admin):
     health, url = admin
-    assert ask(f"{url}/readyz") == (503, "start: starting\n")
+    assert ask(f"{url}/readyz") == (503, '{"ready":false,"reasons":{"start":"starting"}}')
     health.unready("kafka", "no broker answers")
     health.ready()
-    assert ask(f"{url}/readyz") == (503, "kafka: no broker answers\n")
+    assert ask(f"{url}/readyz") == (503, '{"ready":false,"reasons":{"kafka":"no broker answers"}}')
     health.ready("kafka")
-    assert ask(f"{url}/readyz") == (200, "ready\n")
+    assert ask(f"{url}/readyz") == (200, '{"ready":true,"reasons":{}}')
 
 
 def test_a_hung_event_loop_is_not_alive(admin, monkeypatch):

@@ -11,10 +11,11 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from rtchart.core.errors import UserError
+from rtchart.core.errors import Unavailable, UserError
 from rtchart.store import migrate as module
 from rtchart.store.database import connect
-from rtchart.store.migrate import LATEST, ROLES, Migration, migrate, migrations, schema_version
+from rtchart.store.migrate import LATEST, Migration, migrate, migrations, require_schema, schema_version
+from rtchart.store.roles import ROLES
 
 
 @pytest.fixture
@@ -43,11 +44,16 @@ async def test_many_at_once_apply_each_migration_once(empty_database: str):
         await connection.close()
 
 
-async def test_a_newer_schema_is_refused(connection: asyncpg.Connection):
+async def test_a_newer_schema_is_left_as_it_is(connection: asyncpg.Connection, empty_database: str):
+    """The release before comes back: what it needs is there, and more."""
     await migrate(connection)
     await connection.execute("INSERT INTO schema_migration (number, name, checksum) VALUES (999, 'later', '')")
-    with pytest.raises(UserError, match="999"):
-        await migrate(connection)
+    assert await migrate(connection) == []
+    assert await schema_version(connection) == 999
+    await require_schema(connection, empty_database)
+    await connection.execute("DELETE FROM schema_migration WHERE number >= $1", LATEST)
+    with pytest.raises(Unavailable, match=f"is at {LATEST - 1} and must be at {LATEST}; run `rtchart migrate`"):
+        await require_schema(connection, empty_database)
 
 
 async def test_a_migration_that_changed_is_refused(connection: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch):

@@ -14,9 +14,9 @@ from rtchart.core.errors import UserError
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
 from rtchart.store import checkpoints, runs
-from rtchart.store.database import Connection, connect, place, within
+from rtchart.store.database import Connection, connect, place
 from rtchart.store.failures import is_outage
-from rtchart.store.migrate import LATEST, schema_version
+from rtchart.store.migrate import require_schema
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ async def once(database: str, publisher: RevisionPublisher, now: Callable[[], in
 
 
 async def follow(database: str, publisher: RevisionPublisher, now: Callable[[], int], health: Health) -> NoReturn:
-    """The loop form, for as long as the process lives. Raises `UserError` when the first connection fails."""
+    """The loop form, for as long as the process lives. Raises `Unavailable` when the first connection fails."""
     connection = await _connect(database)
     began = now()
     while True:
@@ -109,10 +109,7 @@ async def _retry(connection: Connection, publisher: RevisionPublisher, now: Call
 async def _connect(database: str) -> Connection:
     connection = await connect(database, service="aggregator")
     try:
-        with within(connection, ANSWER):
-            version = await schema_version(connection)
-        if version < LATEST:
-            raise UserError(f"the schema at {place(database)} is at {version} and must be at {LATEST}; run `rtchart migrate`")
+        await require_schema(connection, database)
     except BaseException:
         connection.terminate()
         raise

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
-from rtchart.broker.topics import Topic
-from rtchart.core.errors import UserError
+from rtchart.broker.security import Security
+from rtchart.broker.topics import Making, Topic
+from rtchart.core.errors import Unavailable, UserError
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Kafka cluster: bootstrap servers (``host:port``, comma separated) and what is put before every topic's name."""
+    """A Kafka cluster: bootstrap servers (``host:port``, comma separated) and what is put before every topic's name.
+
+    ``making`` is for who makes topics (`rtchart.broker.admin`).
+    """
 
     bootstrap: str
     prefix: str = ""
     client_id: str = "rtchart"
+    security: Security = field(default_factory=Security)
+    making: Making = field(default_factory=Making)
 
     def name(self, topic: Topic) -> str:
         """The topic's name on this cluster."""
@@ -34,15 +40,18 @@ class Cluster:
         return [TopicPartition(self.name(topic), partition) for partition in range(count)]
 
     def settings(self) -> dict[str, Any]:
-        """What each of aiokafka's clients is given. Raises `UserError` for bootstrap servers that can be none."""
+        """What each of aiokafka's clients is given.
+
+        Raises `UserError` for bootstrap servers that can be none, and for what `Security` refuses.
+        """
         for server in self.bootstrap.split(","):
             if not _names_a_server(server.strip()):
                 raise UserError(f"--kafka holds {server!r}, which is no HOST:PORT; it has the form HOST:PORT[,HOST:PORT…]")
-        return {"bootstrap_servers": self.bootstrap, "client_id": self.client_id}
+        return {"bootstrap_servers": self.bootstrap, "client_id": self.client_id, **self.security.settings()}
 
     @asynccontextmanager
     async def producer(self, *, patience: float | None = None, **settings: Any) -> AsyncIterator[AIOKafkaProducer]:
-        """An idempotent producer, zstd, acks from all replicas; flushed when left. Raises `UserError` (no broker).
+        """An idempotent producer, zstd, acks from all replicas; flushed when left. Raises `Unavailable` (no broker).
 
         The flush takes as long as Kafka is away, or ``patience`` seconds: what is not acknowledged then has failed.
         """
@@ -62,7 +71,7 @@ class Cluster:
 
     @asynccontextmanager
     async def consumer(self, *topics: Topic, **settings: Any) -> AsyncIterator[AIOKafkaConsumer]:
-        """A consumer that commits nothing by itself. Raises `UserError` (no broker)."""
+        """A consumer that commits nothing by itself. Raises `Unavailable` (no broker, or none that answers any more)."""
         consumer = AIOKafkaConsumer(
             *(self.name(topic) for topic in topics),
             **self.settings(),
@@ -71,22 +80,24 @@ class Cluster:
         )
         await self._start(consumer)
         try:
-            yield consumer
+            with self._outages():
+                yield consumer
         finally:
             await consumer.stop()
 
     @asynccontextmanager
     async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
-        """An admin client. Raises `UserError` (no broker)."""
+        """An admin client. Raises `Unavailable` (no broker, or none that answers any more)."""
         admin = AIOKafkaAdminClient(**self.settings())
         await self._start(admin)
         try:
-            yield admin
+            with self._outages():
+                yield admin
         finally:
             await admin.close()
 
     async def cluster_id(self) -> str:
-        """Kafka's own id of itself, by which stored offsets are told from those of another cluster. Raises `UserError`."""
+        """Kafka's own id of itself, by which stored offsets are told from those of another cluster. Raises `Unavailable`."""
         async with self.admin() as admin:
             return str((await admin.describe_cluster())["cluster_id"])
 
@@ -95,12 +106,23 @@ class Cluster:
             await client.start()
         except KafkaConnectionError:
             await _close(client)
-            raise UserError(
-                f"no Kafka broker answers at {self.bootstrap}; start it, or name another one with --kafka HOST:PORT"
+            how = "" if self.security.protocol == "plaintext" else f" as {self.security.protocol}"
+            raise Unavailable(
+                f"no Kafka broker answers{how} at {self.bootstrap}; start it, or name another one with --kafka HOST:PORT"
             ) from None
         except BaseException:  # cancelled, too: who wants it within a time
             await _close(client)
             raise
+
+    @contextmanager
+    def _outages(self) -> Iterator[None]:
+        """What may be better in a moment is `Unavailable`; other errors of Kafka's stay what they are."""
+        try:
+            yield
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            raise Unavailable(f"Kafka at {self.bootstrap} does not answer ({error!r}); see the broker's log") from error
 
 
 def _names_a_server(text: str) -> bool:

@@ -23,7 +23,25 @@ class Topic:
     partitions: int = 1
     config: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def cleanup_policy(self) -> str:
+        """What becomes of old records: where this is wrong, records are lost, or pile up."""
+        return self.config["cleanup.policy"]
 
+
+@dataclass(frozen=True)
+class Making:
+    """How topics are made on a cluster."""
+
+    manage: bool = True
+    """False: somebody else makes them, and they are only checked."""
+    replication_factor: int = 1
+    """-1: the brokers' own default."""
+    min_insync_replicas: int | None = None
+    """None: the brokers' own default."""
+
+
+_LOG = {"cleanup.policy": "delete"}
 _STATE = {
     "cleanup.policy": "compact",
     # With the defaults the head is never compacted: a reader of 1,501 keys had to read 300,001 records.
@@ -37,16 +55,16 @@ KLINES = Topic(
     "rtchart.klines",
     PARTITIONS,
     # 1,500 symbols write about 10 GB a day with zstd; the bytes bound a disk that is shared with others.
-    {"retention.ms": str(_DAY), "retention.bytes": str(2 * 1024**3), "segment.ms": str(_HOUR)},
+    {**_LOG, "retention.ms": str(_DAY), "retention.bytes": str(2 * 1024**3), "segment.ms": str(_HOUR)},
 )
 BACKFILL = Topic(
     "rtchart.backfill",
     PARTITIONS,
     # Records are stamped when they are appended: by their own time (a month ago) the first retention check would drop them.
-    {"message.timestamp.type": "LogAppendTime", "retention.ms": str(_DAY), "retention.bytes": str(2 * 1024**3)},
+    {**_LOG, "message.timestamp.type": "LogAppendTime", "retention.ms": str(_DAY), "retention.bytes": str(2 * 1024**3)},
 )
-CANDLES = Topic("rtchart.candles", PARTITIONS, {"retention.ms": str(_DAY), "segment.ms": str(_HOUR)})
-DEAD_LETTERS = Topic("rtchart.dead-letters", 1, {"retention.ms": str(7 * _DAY)})
+CANDLES = Topic("rtchart.candles", PARTITIONS, {**_LOG, "retention.ms": str(_DAY), "segment.ms": str(_HOUR)})
+DEAD_LETTERS = Topic("rtchart.dead-letters", 1, {**_LOG, "retention.ms": str(7 * _DAY)})
 SYMBOLS = Topic("rtchart.symbols", 1, _STATE)
 STREAMS = Topic("rtchart.streams", 1, _STATE)
 

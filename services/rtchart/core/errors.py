@@ -9,3 +9,10 @@ class UserError(Exception):
     Its text is one sentence that says what happened, where, and what to do. It ends a command with exit code 1 and no
     traceback; every other exception is a defect of ours and shows its traceback.
     """
+
+
+class Unavailable(UserError):
+    """Something that may come by itself: a broker or a database that is still starting, a schema that is not there yet.
+
+    A service that was told to (``--wait``) tries again instead of ending.
+    """

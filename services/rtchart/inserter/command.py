@@ -7,6 +7,7 @@ from functools import partial
 
 import click
 
+from rtchart.broker import options as kafka_options
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.dead_letters import DeadLetterPublisher
@@ -19,16 +20,16 @@ from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
 from rtchart.inserter.writer import Source, Writer
 from rtchart.process import options
-from rtchart.process.health import AdminAddress, Health
-from rtchart.process.run import run, until_stopped
+from rtchart.process.health import Health
+from rtchart.process.run import Process, run, until_stopped
+from rtchart.store import options as database_options
 
 GROUP = "rtchart-inserter"
 
 
 @click.command("inserter")
-@options.kafka
-@options.topic_prefix
-@options.database
+@kafka_options.cluster("rtchart-inserter")
+@database_options.database
 @options.option(
     "--batch-rows",
     Limits().records,
@@ -46,26 +47,15 @@ GROUP = "rtchart-inserter"
     metavar="NAME",
     help="A name of its own that it keeps over restarts: killed, it then goes on at once, not after 6 seconds.",
 )
-@options.admin_port
-@options.log_level
-def command(
-    kafka: str,
-    topic_prefix: str,
-    database: str,
-    batch_rows: int,
-    batch_ms: int,
-    instance: str | None,
-    admin_port: AdminAddress,
-    log_level: str,
-) -> None:
+@options.service
+def command(cluster: Cluster, database: str, batch_rows: int, batch_ms: int, instance: str | None, process: Process) -> None:
     """Batch klines from Kafka into PostgreSQL, each exactly once.
 
     Run as many as you like, up to the topic's partitions: they share them out. What cannot be stored goes to the table
     dead_letter and the topic rtchart.dead-letters, with the reason.
     """
-    cluster = Cluster(kafka, topic_prefix, client_id="rtchart-inserter")
     limits = Limits(records=batch_rows, seconds=batch_ms / 1000)
-    run("inserter", partial(serve, cluster, database, limits, instance), admin_port=admin_port, log_level=log_level)
+    run("inserter", partial(serve, cluster, database, limits, instance), process)
 
 
 async def serve(

@@ -9,13 +9,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from rtchart.core.errors import UserError
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
 from rtchart.store.database import Connection, connect, within
 from rtchart.store.failures import is_outage
 from rtchart.store.klines import prepare
-from rtchart.store.migrate import LATEST, schema_version
+from rtchart.store.migrate import require_schema
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +66,12 @@ class Session:
             delay = min(2 * delay, LONGEST)
 
     async def check(self) -> None:
-        """Connect once. Raises `UserError` when the database cannot be reached or refuses."""
+        """Connect once. Raises `Unavailable` when the database cannot be reached, refuses, or has not the schema."""
         connection = await connect(self._url, service="inserter")
-        await connection.close()
+        try:
+            await require_schema(connection, self._url)
+        finally:
+            connection.terminate()
 
     async def close(self) -> None:
         """Let the connection go: in order, if that takes no time."""
@@ -87,9 +89,7 @@ class Session:
         if self._connection is None or self._connection.is_closed():
             connection = await connect(self._url, service="inserter")
             try:
-                version = await schema_version(connection)
-                if version < LATEST:
-                    raise UserError(f"the database's schema is at {version} and {LATEST} is needed; run `rtchart migrate`")
+                await require_schema(connection, self._url)
                 await connection.execute(_LIMITS)
                 await prepare(connection)
             except BaseException:

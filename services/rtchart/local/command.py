@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
+from rtchart.broker import options as kafka_options
 from rtchart.local.status import Screen
 from rtchart.local.up import Options, Up
 from rtchart.process import options
 from rtchart.process.health import Health
-from rtchart.process.run import run
+from rtchart.process.run import Process, run
 
 
 @click.command("up")
@@ -30,7 +31,7 @@ from rtchart.process.run import run
 @options.exchange_ws
 @options.exchange_rest
 @options.option("--kafka", metavar="HOST:PORT[,…]", help="A Kafka that runs.  [default: an embedded one]")
-@options.topic_prefix
+@kafka_options.topic_prefix
 @options.option(
     "--database",
     metavar="URL",
@@ -81,7 +82,7 @@ def command(
             logging.basicConfig(handlers=[_ToScreen(screen)], force=True)
             await Up(chosen, screen).run(stopping)
 
-    run("up", service, log_level=log_level)
+    run("up", service, Process(log_level=log_level))
 
 
 class _ToScreen(logging.Handler):

@@ -9,7 +9,7 @@ from rtchart.exchange.base import Venue
 from rtchart.local.ports import LOOPBACK
 from rtchart.local.supervisor import Service
 from rtchart.sim.listing import KNOWN, is_pair
-from rtchart.store.migrate import ROLES
+from rtchart.store.roles import ROLES
 
 STOP_ORDER = (("producer", "web"), ("exchange", "inserter", "aggregator"))
 """What writes to Kafka ends before what reads from it; broker and database come last."""
@@ -37,7 +37,9 @@ class Setting:
 def pipeline(setting: Setting) -> list[Service]:
     """The four services, in the order in which they start."""
     inserter, aggregator, web = (setting.databases[role] for role in ROLES)
-    common = {"KAFKA": setting.kafka, "TOPIC_PREFIX": setting.topic_prefix, "LOG_LEVEL": setting.log_level}
+    # JSON, because the supervisor reads what they say.
+    logs = {"LOG_LEVEL": setting.log_level, "LOG_FORMAT": "json"}
+    common = {"KAFKA": setting.kafka, "TOPIC_PREFIX": setting.topic_prefix, **logs}
     venue = {"EXCHANGE": setting.venue.name, "EXCHANGE_WS": setting.venue.ws, "EXCHANGE_REST": setting.venue.rest}
     own: dict[str, dict[str, str]] = {
         "producer": venue,
@@ -53,4 +55,4 @@ def simulated_exchange(port: int, symbols: Iterable[str] = (), *, log_level: str
     """The simulated exchange. It lists what is named like a pair, the symbols at once and others when they are asked for."""
     listed = [*KNOWN, *filter(is_pair, symbols)]
     options = {"HOST": LOOPBACK, "PORT": str(port), "SYMBOL": " ".join(listed), "LIST_ANY": "true"}
-    return Service("exchange", {**options, "ADMIN_PORT": "0", "LOG_LEVEL": log_level})
+    return Service("exchange", {**options, "ADMIN_PORT": "0", "LOG_LEVEL": log_level, "LOG_FORMAT": "json"})

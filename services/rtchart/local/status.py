@@ -229,5 +229,5 @@ async def _look(http: httpx.AsyncClient, port: int) -> tuple[Sample | None, str]
         )
     except httpx.HTTPError:
         return None, "down"
-    state = "ready" if ready.is_success else ready.text.partition("\n")[0]
+    state = "ready" if ready.is_success else "; ".join(f"{part}: {why}" for part, why in ready.json()["reasons"].items())
     return parse(metrics.text, time.monotonic()), state

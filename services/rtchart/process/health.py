@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+import msgspec
 from prometheus_client import make_wsgi_app
 
 from rtchart.core.errors import UserError
@@ -35,16 +36,23 @@ NOWHERE = AdminAddress("127.0.0.1", 0)
 class Health:
     """Whether the process lives and can do its work, told by the process itself.
 
-    ``not_ready`` holds, per part, why it is not ready; empty means ready. Reads and writes are safe from any thread.
+    `reasons` holds, per part, why it is not ready; empty means ready. Reads and writes are safe from any thread.
     """
 
     def __init__(self) -> None:
         self._not_ready: dict[str, str] = {"start": "starting"}
+        self.has_been_ready = False
+        """Whether it has started once: what fails afterwards is an outage."""
         self._beat = time.monotonic()
 
     def ready(self, part: str = "start") -> None:
         """The part can do its work."""
         self._not_ready.pop(part, None)
+        self.has_been_ready |= part == "start"
+
+    def restart(self, why: str) -> None:
+        """The process begins anew, because of what the sentence says."""
+        self._not_ready = {"start": why}
 
     def unready(self, part: str, why: str) -> None:
         """The part cannot do its work, and why, in words for a person."""
@@ -70,9 +78,9 @@ class Health:
         return (False, f"the event loop has not turned for {hung:.0f} s\n") if hung > HUNG_AFTER else (True, "live\n")
 
     def ready_report(self) -> tuple[bool, str]:
-        """Answer for ``/readyz``: a line per part that is not ready."""
+        """Answer for ``/readyz``: ``{"ready": false, "reasons": {PART: WHY, …}}``, with a part for each that is not ready."""
         reasons = self.reasons
-        return not reasons, "".join(f"{part}: {why}\n" for part, why in sorted(reasons.items())) or "ready\n"
+        return not reasons, msgspec.json.encode({"ready": not reasons, "reasons": dict(sorted(reasons.items()))}).decode()
 
 
 async def heartbeat(health: Health) -> None:
@@ -93,12 +101,16 @@ def _application(health: Health) -> Callable[[dict[str, Any], StartResponse], It
         if path == "/metrics":
             body: Iterable[bytes] = metrics(environ, start_response)
             return body
-        reports = {"/livez": health.live_report, "/readyz": health.ready_report}
+        reports = {
+            "/livez": (health.live_report, "text/plain; charset=utf-8"),
+            "/readyz": (health.ready_report, "application/json"),
+        }
         if path not in reports:
             start_response("404 Not Found", [("Content-Type", "text/plain")])
             return [b"here are /livez, /readyz and /metrics\n"]
-        good, text = reports[path]()
-        start_response("200 OK" if good else "503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
+        report, kind = reports[path]
+        good, text = report()
+        start_response("200 OK" if good else "503 Service Unavailable", [("Content-Type", kind)])
         return [text.encode()]
 
     return application

@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import msgspec
+
+Format = Literal["text", "json"]
 
 
 def fields(**values: object) -> dict[str, Any]:
@@ -53,11 +55,12 @@ class ReadableFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-def configure(service: str, *, level: str = "info", stream: TextIO | None = None) -> None:
-    """Send all logs of this process to ``stream`` (stderr), in the form that suits it. ``level`` as logging names it."""
+def configure(service: str, *, level: str = "info", form: Format | None = None, stream: TextIO | None = None) -> None:
+    """Send all logs of this process to ``stream`` (stderr). ``level`` as logging names it; no form: the one that suits it."""
     stream = stream or sys.stderr
+    form = form or ("text" if stream.isatty() else "json")
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(ReadableFormatter(service) if stream.isatty() else JsonFormatter(service))
+    handler.setFormatter(ReadableFormatter(service) if form == "text" else JsonFormatter(service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # These say at info what they do for every request or heartbeat.
     for chatty in ("httpx", "httpcore", "aiokafka", "hypercorn.access", "websockets"):

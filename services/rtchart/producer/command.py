@@ -8,6 +8,7 @@ import socket
 
 import click
 
+from rtchart.broker import options as kafka_options
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.table import Table
@@ -19,9 +20,9 @@ from rtchart.exchange.base import Venue
 from rtchart.exchange.clock import VenueClock
 from rtchart.exchange.venues import connect, venue
 from rtchart.process import options
-from rtchart.process.health import AdminAddress, Health
+from rtchart.process.health import Health
 from rtchart.process.logs import fields
-from rtchart.process.run import run, until_stopped
+from rtchart.process.run import Process, run, until_stopped
 from rtchart.producer.ledger import Patience
 from rtchart.producer.listing import keep_asking
 from rtchart.producer.repair import keep_repairing
@@ -37,8 +38,7 @@ log = logging.getLogger(__name__)
 @options.exchange
 @options.exchange_ws
 @options.exchange_rest
-@options.kafka
-@options.topic_prefix
+@kafka_options.cluster("rtchart-producer")
 @options.option(
     "--instance",
     socket.gethostname,
@@ -52,31 +52,27 @@ log = logging.getLogger(__name__)
     type=click.FloatRange(min=0),
     help=f"Hours of the past to fetch for a symbol that is new; less for many symbols, none for over {HISTORY_PAGES}.",
 )
-@options.admin_port
-@options.log_level
+@options.service
 def command(
     exchange: str,
     exchange_ws: str | None,
     exchange_rest: str | None,
-    kafka: str,
-    topic_prefix: str,
+    cluster: Cluster,
     instance: str,
     history_hours: float,
-    admin_port: AdminAddress,
-    log_level: str,
+    process: Process,
 ) -> None:
     """Read the exchange's 1-second klines and put them on Kafka, whole.
 
     Which symbols: those in the topic rtchart.symbols, as it changes. What does not come by the stream is fetched by REST;
     what the exchange lacks too is said to be absent.
     """
-    where = Cluster(kafka, topic_prefix, client_id="rtchart-producer")
 
     async def service(health: Health, stopping: asyncio.Event) -> None:
         place = venue(exchange, ws=exchange_ws, rest=exchange_rest)
-        await serve(place, where, instance, health, stopping, history=int(history_hours * HOUR))
+        await serve(place, cluster, instance, health, stopping, history=int(history_hours * HOUR))
 
-    run("producer", service, admin_port=admin_port, log_level=log_level)
+    run("producer", service, process)
 
 
 async def serve(
@@ -89,7 +85,7 @@ async def serve(
     patience: Patience | None = None,
     history: int = 0,
 ) -> None:
-    """Run the service until ``stopping`` is set. Raises `UserError` when Kafka is not there at the start.
+    """Run the service until ``stopping`` is set. Raises `Unavailable` when Kafka is not there at the start.
 
     ``history`` (ms) is how much of the past a symbol gets that is new.
     """

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from rtchart.process import options
-from rtchart.process.health import AdminAddress, Health
+from rtchart.process.health import Health
 from rtchart.process.logs import fields
-from rtchart.process.run import run
+from rtchart.process.run import Process, run
 from rtchart.sim.exchange import Config, Exchange
 from rtchart.sim.listing import KNOWN, MOST, listings
 
@@ -49,8 +49,7 @@ log = logging.getLogger(__name__)
     type=click.IntRange(0, 3650),
     help="Days of market before the day it starts in.",
 )
-@options.admin_port
-@options.log_level
+@options.alone
 def command(
     host: str,
     port: int,
@@ -61,8 +60,7 @@ def command(
     replay: Path | None,
     rate: float,
     history_days: int,
-    admin_port: AdminAddress,
-    log_level: str,
+    process: Process,
 ) -> None:
     """Simulate the exchange: Binance's WebSocket and REST protocol on one port.
 
@@ -88,7 +86,7 @@ def command(
             log.info("serving", extra=fields(ws=address.ws, rest=address.rest, symbols=len(exchange.listings)))
             await stopping.wait()
 
-    run("exchange", service, admin_port=admin_port, log_level=log_level)
+    run("exchange", service, process)
 
 
 def listed(symbols: tuple[str, ...], count: int | None, replay: Path | None) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
-from rtchart.core.errors import UserError
+from rtchart.core.errors import Unavailable, UserError
 
 if TYPE_CHECKING:  # generic for the type checker alone
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -21,7 +21,7 @@ else:
 
 
 async def connect(url: str, *, service: str) -> Connection:
-    """A connection of this service. Raises `UserError` when the database cannot be reached or refuses."""
+    """A connection of this service. Raises `Unavailable` (`Away`: nobody answers), and `UserError` for what is no address."""
     try:
         connection: Connection = await asyncpg.connect(
             url, timeout=10, server_settings={"application_name": f"rtchart-{service}"}
@@ -46,7 +46,7 @@ def within(connection: Connection, seconds: float) -> Iterator[None]:
 
 
 async def connect_pool(url: str, *, service: str, size: int) -> Pool:
-    """A pool of at most ``size`` connections. Raises `UserError` when the database cannot be reached or refuses."""
+    """A pool of at most ``size`` connections. Raises as `connect` does."""
     try:
         return await asyncpg.create_pool(
             url,
@@ -65,31 +65,61 @@ async def _texts(connection: Any) -> None:
     await connection.set_type_codec("numeric", schema="pg_catalog", encoder=str, decoder=str, format="text")
 
 
+class Away(Unavailable):
+    """Nobody answers at the database's address, or he has no time."""
+
+
 def _refusal(url: str, error: Exception) -> Exception:
     """The `UserError` for a connection that failed, or the error itself when it is none a user can mend."""
     where = place(url)
     match error:
+        # Roles, their passwords and the database itself may be made while a service waits for them.
         case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
-            return UserError(f"PostgreSQL at {where} refuses the user: {error}; check user and password in --database")
+            return Unavailable(f"PostgreSQL at {where} refuses the user: {error}; check user and password in --database")
         case asyncpg.InsufficientPrivilegeError():
-            return UserError(
+            return Unavailable(
                 f"PostgreSQL at {where} lets the user not in: {error}; grant it CONNECT, or name another user in --database"
             )
         case asyncpg.InvalidCatalogNameError():
-            return UserError(f"PostgreSQL at {where}: {error}; create it, or name another one in --database")
+            return Unavailable(f"PostgreSQL at {where}: {error}; create it, or name another one in --database")
         case asyncpg.TooManyConnectionsError():
-            return UserError(f"PostgreSQL at {where} has no connection left: {error}; raise max_connections or stop a client")
+            return Away(f"PostgreSQL at {where} has no connection left: {error}; raise max_connections or stop a client")
         case OSError() | TimeoutError() | asyncpg.CannotConnectNowError():
-            return UserError(f"PostgreSQL does not answer at {where} ({error or 'timed out'}); start it, or correct --database")
-        case ValueError() | asyncpg.ClientConfigurationError():
+            return Away(f"PostgreSQL does not answer at {where} ({error or 'timed out'}); start it, or correct --database")
+        case asyncpg.ClientConfigurationError():
             return UserError(f"--database is no PostgreSQL URL ({error}); it has the form postgresql://USER@HOST:PORT/NAME")
+        case ValueError():  # whose text may be a part of the password
+            return UserError(
+                "--database is no PostgreSQL URL; it has the form postgresql://USER@HOST:PORT/NAME, in which a password's "
+                "/ : @ ? # % are written as %2F and so on (--database-password takes it as it is)"
+            )
     return error
 
 
-def place(url: str) -> str:
-    """Host, port and database of a URL, without its password, for messages."""
+def with_password(url: str, password: str) -> str:
+    """The URL with the password in. Raises `UserError` when it is no URL, or has one."""
     try:
         parts = urlsplit(url)
-        return f"{parts.hostname or 'localhost'}:{parts.port or 5432}/{parts.path.lstrip('/')}"
+        has_password, scheme = parts.password is not None, parts.scheme
+    except ValueError:
+        raise UserError("--database is no PostgreSQL URL; it has the form postgresql://USER@HOST:PORT/NAME") from None
+    if has_password:
+        raise UserError("--database holds a password, and --database-password gives another one; leave one of them out")
+    user, _, hosts = parts.netloc.rpartition("@")
+    if not scheme or not user:
+        raise UserError("a password needs a user in --database; it has the form postgresql://USER@HOST:PORT/NAME")
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{hosts}"))
+
+
+def place(url: str) -> str:
+    """Hosts, ports and database of a URL, without its password, for messages."""
+    try:
+        parts = urlsplit(url)
     except ValueError:
         return "the given address"
+    hosts = parts.netloc.rpartition("@")[2]
+    # A password with a / in it is read as a path, the rest of the address with it.
+    if "@" in f"{parts.path}{parts.query}{parts.fragment}" or (not hosts and parts.path.count("/") > 1):
+        return "the given address"
+    port = "" if hosts.rpartition(":")[2].isdecimal() or "," in hosts else ":5432"
+    return f"{hosts or 'localhost'}{port}/{parts.path.lstrip('/')}"

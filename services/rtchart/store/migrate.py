@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 
 import asyncpg
 
-from rtchart.core.errors import UserError
+from rtchart.core.errors import Unavailable, UserError
 from rtchart.process.logs import fields
-from rtchart.store.database import Connection
+from rtchart.store.database import Away, Connection, connect, place, within
+from rtchart.store.roles import ROLES, make_roles
 
 log = logging.getLogger(__name__)
 
-ROLES = ("rtchart_inserter", "rtchart_aggregator", "rtchart_web")
-"""A login role per service, with the least it needs; migrations grant to them."""
+ANSWER = 10.0
+"""Seconds that the database has to tell its schema's version."""
 
 _LOCK = "SELECT pg_advisory_lock(hashtext('rtchart.migrate'))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtext('rtchart.migrate'))"
@@ -52,14 +54,15 @@ def migrations() -> list[Migration]:
 LATEST = max(migration.number for migration in migrations())
 
 
-async def migrate(connection: Connection) -> list[str]:
+async def migrate(connection: Connection, passwords: Mapping[str, str] | None = None) -> list[str]:
     """Bring the schema to this version; the names of the migrations applied. Safe to run from many places at once.
 
-    Raises `UserError` when the database holds a schema newer than this version, a changed migration, or refuses.
+    A schema that is newer is left as it is: this version runs on it. ``passwords``, by role: with which the services log in.
+    Raises `UserError` when the database holds a changed migration, or refuses.
     """
     await connection.execute(_LOCK)
     try:
-        return await _apply(connection)
+        return await _apply(connection, passwords or {})
     except (asyncpg.DiskFullError, asyncpg.ReadOnlySQLTransactionError) as error:
         raise UserError(
             f"the database takes no changes ({error}); make room on its disk, or name the primary in --database, and run "
@@ -75,7 +78,7 @@ async def migrate(connection: Connection) -> list[str]:
             await connection.execute(_UNLOCK)
 
 
-async def _apply(connection: Connection) -> list[str]:
+async def _apply(connection: Connection, passwords: Mapping[str, str]) -> list[str]:
     await connection.execute(
         """CREATE TABLE IF NOT EXISTS schema_migration (
                number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,
@@ -85,10 +88,8 @@ async def _apply(connection: Connection) -> list[str]:
     known = migrations()
     newer = set(applied) - {migration.number for migration in known}
     if newer:
-        raise UserError(
-            f"the database's schema is at {max(newer)} and this version of rtchart knows up to {LATEST}; run the newer version"
-        )
-    await _make_roles(connection)
+        log.warning("the schema is newer than this version, and left as it is", extra=fields(schema=max(newer), known=LATEST))
+    await make_roles(connection, passwords)
     done = []
     for migration in known:
         row = applied.get(migration.number)
@@ -111,23 +112,35 @@ async def _apply(connection: Connection) -> list[str]:
     return done
 
 
-async def _make_roles(connection: Connection) -> None:
-    for role in ROLES:
-        if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
-            try:
-                await connection.execute(f"CREATE ROLE {role} LOGIN")
-            except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-                log.info("the role was made by somebody else just now", extra=fields(role=role))
-
-
 async def schema_version(connection: Connection) -> int:
-    """The number of the last migration applied; 0 for a database without rtchart's schema. Raises `UserError` (no right)."""
+    """The number of the last migration applied; 0 for a database without rtchart's schema. Raises `Unavailable` (no right)."""
     if await connection.fetchval("SELECT to_regclass('schema_migration')") is None:
         return 0
     try:
         return int(await connection.fetchval("SELECT coalesce(max(number), 0) FROM schema_migration"))
     except asyncpg.InsufficientPrivilegeError as error:
-        raise UserError(
+        raise Unavailable(
             f"the database user has not the rights of its service ({error}); name one of the roles {', '.join(ROLES)}, or a "
             "member of one, in --database"
         ) from None
+
+
+async def require_schema(connection: Connection, url: str) -> None:
+    """Raises `Unavailable` while the schema is older than this version's; a newer one is as good."""
+    with within(connection, ANSWER):
+        version = await schema_version(connection)
+    if version < LATEST:
+        raise Unavailable(f"the schema at {place(url)} is at {version} and must be at {LATEST}; run `rtchart migrate`")
+
+
+async def schema_if_there(url: str, *, service: str) -> None:
+    """As `require_schema`, for who goes on without a database: one that does not answer is no reason to wait."""
+    try:
+        connection = await connect(url, service=service)
+    except Away as error:
+        log.warning("going on without the database: %s", error)
+        return
+    try:
+        await require_schema(connection, url)
+    finally:
+        connection.terminate()

@@ -90,7 +90,7 @@ def _probes(app: Quart, health: Health) -> None:
     @app.get("/readyz")
     async def readyz() -> Response:
         good, text = health.ready_report()
-        return Response(text, 200 if good else 503, content_type="text/plain; charset=utf-8")
+        return Response(text, 200 if good else 503, content_type="application/json")
 
 
 def _errors(app: Quart) -> None:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
+import asyncio
 
 import click
 
+from rtchart.broker import options as kafka_options
 from rtchart.broker.cluster import Cluster
 from rtchart.process import options
-from rtchart.process.health import AdminAddress
-from rtchart.process.run import run
+from rtchart.process.health import Health
+from rtchart.process.run import Process, run
+from rtchart.store import options as database_options
+from rtchart.store.migrate import schema_if_there
 from rtchart.web.app import Origins
 from rtchart.web.service import Settings, serve
 
 
 @click.command("web")
-@options.kafka
-@options.topic_prefix
-@options.database
+@kafka_options.cluster("rtchart-web")
+@database_options.database
 @options.option("--host", "127.0.0.1", help="Address to serve on; 0.0.0.0: every one.")
 @options.option("--port", 8000, type=click.IntRange(0, 65535), help="Port; 0: a free one.")
 @options.option(
@@ -32,24 +34,27 @@ from rtchart.web.service import Settings, serve
     type=click.IntRange(1, 1_000_000),
     help="Sockets open at once, as far as the limit of open files goes; more are refused with 503.",
 )
-@options.admin_port
-@options.log_level
+@options.service
 def command(
-    kafka: str,
-    topic_prefix: str,
+    cluster: Cluster,
     database: str,
     host: str,
     port: int,
     allow_origin: tuple[str, ...],
     max_connections: int,
-    admin_port: AdminAddress,
-    log_level: str,
+    process: Process,
 ) -> None:
     """Serve the page, the API (/api/v1) and the live socket (/ws).
 
     Every replica reads all of Kafka's partitions, so run as many as you like. It only reads the database, and serves what
     is live while that is away.
     """
-    cluster = Cluster(kafka, topic_prefix, client_id="rtchart-web")
     settings = Settings(database, host, port, Origins.of(allow_origin), max_connections)
-    run("web", partial(serve, cluster, settings), admin_port=admin_port, log_level=log_level)
+
+    async def service(health: Health, stopping: asyncio.Event) -> None:
+        if process.wait:
+            # A new release takes over from the old one when it can show what is stored, not before.
+            await schema_if_there(database, service="web")
+        await serve(cluster, settings, health, stopping)
+
+    run("web", service, process)

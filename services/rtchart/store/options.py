@@ -1,0 +1,28 @@
+"""The command line's options of PostgreSQL. A command gets them as one argument, ``database``: a URL with the password in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rtchart.process.options import collected, option, password_of
+from rtchart.store.database import with_password
+
+_database = option("--database", metavar="URL", required=True, help="PostgreSQL: postgresql://USER@HOST:PORT/NAME.")
+_password = option(
+    "--database-password",
+    metavar="TEXT",
+    help="The user's password, if it is not in the URL. On the command line everybody on the machine can read it.",
+)
+_password_file = option(
+    "--database-password-file", type=click.Path(path_type=Path), metavar="FILE", help="A file that holds the password."
+)
+
+
+def _url(database: str, database_password: str | None, database_password_file: Path | None) -> str:
+    password = password_of(database_password, database_password_file, "--database-password")
+    return database if password is None else with_password(database, password)
+
+
+database = collected("database", _url, _database, _password, _password_file)
