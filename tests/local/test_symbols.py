@@ -14,8 +14,9 @@ from rtchart.broker.table import Changes, Table, TableWriter
 from rtchart.broker.topics import SYMBOLS
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import Listed, Rest, RestError
+from rtchart.exchange.directory import Directory
 from rtchart.local.manifests import Refusal
-from rtchart.local.symbols import Directory, SymbolFolder
+from rtchart.local.symbols import SymbolFolder
 from rtchart.process.clock import now_ms
 from tests.local.test_manifests import document
 from tests.waiting import wait_until

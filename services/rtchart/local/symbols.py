@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -13,18 +12,11 @@ import watchfiles
 from rtchart.broker.table import Changes, TableWriter
 from rtchart.core.kline import Identity
 from rtchart.core.symbol import DesiredSymbol, desired
-from rtchart.exchange.base import Rest, RestError
-from rtchart.exchange.binance.rest import ASK_BY_NAME
+from rtchart.exchange.directory import Directory
 from rtchart.local.manifests import Reading, Refusal, read_folder
-
-log = logging.getLogger(__name__)
 
 _LOOK_AGAIN = 5_000
 """Milliseconds after which the folder is read again without a sign of change: some file systems give none."""
-_ASK_AGAIN = 60_000
-"""Milliseconds after which the exchange is asked again about a symbol that it did not list."""
-_PATIENCE = 5.0
-"""Seconds that a symbol waits for the exchange to say whether it lists it."""
 _SETTLE = 0.3
 """Seconds that a folder must say the same before a symbol is taken to be removed: editors empty a file and then fill it."""
 
@@ -52,34 +44,6 @@ def changes(
     if reading.complete:
         out.update({key: None for key in current if key not in kept})
     return out
-
-
-class Directory:
-    """Which symbols the venue lists; each is asked for once, and each minute again while it is not listed or not answered."""
-
-    def __init__(self, rest: Rest, clock: Callable[[], int]) -> None:
-        self._rest = rest
-        self._clock = clock
-        self._known: dict[str, bool] = {}
-        self._asked_at: dict[str, int] = {}
-
-    async def unlisted(self, symbols: Iterable[str]) -> set[str]:
-        """Those of the symbols that the venue does not know. What it could not be asked about counts as known."""
-        symbols = set(symbols)
-        now = self._clock()
-        ask = {s for s in symbols if not self._known.get(s) and now - self._asked_at.get(s, 0) >= _ASK_AGAIN}
-        if ask:
-            self._asked_at.update(dict.fromkeys(ask, now))
-            names = sorted(ask)
-            try:
-                # By name, and not for all there is: the simulated exchange lists what it is asked for.
-                for first in range(0, len(names), ASK_BY_NAME):
-                    async with asyncio.timeout(_PATIENCE):
-                        answer = await self._rest.listed(names[first : first + ASK_BY_NAME])
-                    self._known.update({symbol: listed.trading != "unknown" for symbol, listed in answer.items()})
-            except (RestError, TimeoutError) as error:
-                log.warning("cannot ask the exchange which symbols it lists; they are taken as they are: %s", error)
-        return {symbol for symbol in symbols if not self._known.get(symbol, True)}
 
 
 class SymbolFolder:

@@ -19,6 +19,7 @@ from rtchart.core.errors import UserError
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import Venue
 from rtchart.exchange.clock import VenueClock
+from rtchart.exchange.directory import Directory
 from rtchart.exchange.venues import connect as connect_venue
 from rtchart.exchange.venues import venue as known_venue
 from rtchart.local import jars
@@ -34,14 +35,15 @@ from rtchart.local.services import SCRAPED, STOP_ORDER, Setting, pipeline, simul
 from rtchart.local.status import Screen, follow_status
 from rtchart.local.supervisor import Supervisor
 from rtchart.local.sweep import Sweeper
-from rtchart.local.symbols import Directory, SymbolFolder
+from rtchart.local.symbols import SymbolFolder
 from rtchart.process.clock import now_ms
 from rtchart.process.http import Client
 from rtchart.process.run import until_stopped
 from rtchart.store.database import connect as connect_database
 from rtchart.store.history import symbols as stored_symbols
 from rtchart.store.klines import last_seconds
-from rtchart.store.migrate import ROLES, migrate
+from rtchart.store.migrate import migrate
+from rtchart.store.roles import ROLES
 from rtchart.web.server import listen
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,101 @@
+"""What is stored of every symbol at once, for who watches over all of them. Times are milliseconds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+import asyncpg
+
+from rtchart.core.gap import GapState
+from rtchart.core.interval import HOUR, MINUTE
+from rtchart.core.kline import Identity
+from rtchart.store.database import Connection
+
+Counts = dict[Identity, Counter[GapState]]
+
+
+class Ends(NamedTuple):
+    """The newest second and the newest 1m candle of a symbol, by open time; None where there is none."""
+
+    last_second: int | None
+    last_minute: int | None
+
+
+async def ends(connection: Connection) -> dict[Identity, Ends]:
+    """How far each symbol is stored."""
+    rows = await connection.fetch(
+        """SELECT exchange, symbol,
+                  (SELECT max(open_time) FROM kline_1s k WHERE k.symbol_id = s.symbol_id) AS last_second,
+                  (SELECT max(open_time) FROM candle c WHERE c.symbol_id = s.symbol_id AND interval = '1m') AS last_minute
+           FROM symbol s WHERE deleted_at IS NULL"""
+    )
+    return {Identity(row[0], row[1]): Ends(row[2], row[3]) for row in rows}
+
+
+async def unaggregated(connection: Connection, now: int) -> dict[Identity, int]:
+    """How many minutes of a symbol are past its retention and kept, because they are not folded yet."""
+    rows = await connection.fetch(
+        f"""SELECT exchange, symbol, count(DISTINCT minute) FROM symbol s
+            JOIN (SELECT minute, unnest(symbol_ids) AS symbol_id FROM checkpoint) c USING (symbol_id)
+            WHERE minute < ($1 / {HOUR} - s.kline_hours) * {HOUR} GROUP BY exchange, symbol""",
+        now,
+    )
+    return {Identity(row[0], row[1]): row[2] for row in rows}
+
+
+async def gaps(connection: Connection) -> Counts:
+    """How many gaps of a symbol the ledger holds, by state."""
+    return _counts(
+        await connection.fetch(
+            "SELECT exchange, symbol, state, count(*) FROM gap JOIN symbol USING (symbol_id) GROUP BY exchange, symbol, state"
+        )
+    )
+
+
+async def gaps_closed(connection: Connection, since: int, until: int) -> Counts:
+    """How many gaps of a symbol were closed in ``[since, until)``, by what became of them."""
+    return _counts(
+        await connection.fetch(
+            """SELECT exchange, symbol, state, count(*) FROM gap JOIN symbol USING (symbol_id)
+               WHERE closed_at >= $1 AND closed_at < $2 GROUP BY exchange, symbol, state""",
+            since,
+            until,
+        )
+    )
+
+
+async def completeness(connection: Connection, *, minutes: int = 60) -> dict[Identity, float]:
+    """Which share of the seconds is in each symbol's newest minutes (0 to 1), from its first one of them to its newest."""
+    rows = await connection.fetch(
+        f"""SELECT exchange, symbol, received, (last - first) / {MINUTE} + 1, last FROM symbol s CROSS JOIN LATERAL (
+                SELECT max(open_time) AS last FROM candle c WHERE c.symbol_id = s.symbol_id AND interval = '1m'
+            ) newest CROSS JOIN LATERAL (
+                SELECT sum(received) AS received, min(open_time) AS first FROM candle c
+                WHERE c.symbol_id = s.symbol_id AND interval = '1m' AND open_time > last - $1
+            ) recent WHERE last IS NOT NULL AND deleted_at IS NULL""",
+        minutes * MINUTE,
+    )
+    return {Identity(row[0], row[1]): row[2] / (row[3] * 60) for row in rows}
+
+
+async def is_gone(connection: Connection, identity: Identity) -> bool:
+    """Whether nothing is stored of a symbol, or somebody wants it again: then its data stays."""
+    return bool(
+        await connection.fetchval(
+            """SELECT NOT EXISTS (
+                   SELECT FROM symbol s WHERE exchange = $1 AND symbol = $2 AND deleted_at IS NOT NULL AND (
+                       EXISTS (SELECT FROM kline_1s k WHERE k.symbol_id = s.symbol_id)
+                       OR EXISTS (SELECT FROM candle c WHERE c.symbol_id = s.symbol_id)
+                       OR EXISTS (SELECT FROM gap g WHERE g.symbol_id = s.symbol_id)))""",
+            identity.exchange,
+            identity.symbol,
+        )
+    )
+
+
+def _counts(rows: list[asyncpg.Record]) -> Counts:
+    counts: Counts = {}
+    for exchange, symbol, state, count in rows:
+        counts.setdefault(Identity(exchange, symbol), Counter())[state] = count
+    return counts
