@@ -217,6 +217,68 @@ async def test_an_interval_that_is_added_is_filled_from_what_is_stored(ground: G
     assert await ground.rows() == before
 
 
+async def test_an_interval_that_was_removed_and_comes_back_has_no_hole(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In portions that are smaller than what there is to fill, and fewer of them a run."""
+    monkeypatch.setattr("rtchart.aggregator.fill.CHILDREN", 4)
+    monkeypatch.setattr("rtchart.aggregator.run.FILLS", 1)
+    symbol_id, now = await ground.want("TEST", "1m", "5m", "1h"), START + 4 * HOUR
+    stored = minute(0) + minute(1)
+    await ground.put(symbol_id, stored)
+    await ground.run(now)
+    await ground.want("TEST", "1m", "1h")
+    late = second(100, price="250", version=5)
+    for number in (20, 21, 50, 70, 130):
+        stored += minute(number)
+    stored[100] = late
+    await ground.put(symbol_id, stored)
+    await ground.run(now)
+    assert set(await ground.candles(symbol_id, "5m")) == {START}
+    await ground.want("TEST", "1m", "5m", "1h")
+    await ground.put(symbol_id, minute(200))
+    stored += minute(200)
+    await ground.run(now)
+    first = set(await ground.candles(symbol_id, "5m"))
+    assert START + 200 * MINUTE in first and START + 20 * MINUTE not in first, "a run does a bounded part"
+    await ground.run(now)
+    await ground.run(now)  # which sees that there is no more
+    for name in ("5m", "1h"):
+        interval = INTERVALS[name]
+        found = await ground.candles(symbol_id, name)
+        assert set(found) == {interval.open_time(kline.open_time) for kline in stored}
+        for opened, candle in found.items():
+            made = fold(interval, [kline for kline in stored if interval.open_time(kline.open_time) == opened])
+            assert made is not None and same(candle, made), (name, opened)
+    assert await ground.owner.fetchval("SELECT count(*) FROM candle_fill") == 0
+    before = await ground.rows()
+    await ground.run(now)
+    assert await ground.rows() == before
+
+
+async def test_a_fill_that_was_stopped_goes_on_and_a_symbol_without_history_needs_none(ground: Ground) -> None:
+    symbol_id = await ground.want("TEST", "1m")
+    await ground.want("NEW", "1m")
+    await ground.put(symbol_id, minute(0))
+    await ground.run(OVER)
+    await ground.want("TEST", "5m", "3d")  # 1m is always there; 3d waits for the day it counts from
+    await ground.want("NEW", "1m", "5m")
+    await ground.owner.execute(
+        """CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''stopped''; END';
+           CREATE TRIGGER stop BEFORE UPDATE ON candle_fill EXECUTE FUNCTION stop()"""
+    )
+    with pytest.raises(Exception, match="stopped"):
+        await ground.run(OVER)
+    assert await ground.candles(symbol_id, "5m") == {}
+    await ground.owner.execute("DROP TRIGGER stop ON candle_fill")
+    await ground.run(OVER)
+    assert set(await ground.candles(symbol_id, "5m")) == {START}
+    assert await ground.owner.fetchval("SELECT array_agg(interval) FROM candle_fill") == ["3d"]
+    await ground.listed(symbol_id, START)
+    await ground.want("TEST", "1m", "5m", "3d")
+    await ground.run(OVER)
+    assert set(await ground.candles(symbol_id, "3d")) == {START}
+    assert await ground.owner.fetchval("SELECT count(*) FROM candle_fill") == 0
+
+
 async def test_two_at_once_one_leaves(ground: Ground, database: str) -> None:
     symbol_id = await ground.want()
     await ground.put(symbol_id, minute(0))

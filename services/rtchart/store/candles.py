@@ -210,38 +210,5 @@ SELECT symbol_id, open_time, revision FROM written
 """
 
 
-class Reach(NamedTuple):
-    """Candles of an interval that begin later than those they are folded from; ``first`` is None where there are none."""
-
-    symbol_id: int
-    interval: str
-    first: int | None
-
-
-async def read_short(connection: Connection, wanted: Sequence[tuple[int, str, str]]) -> list[Reach]:
-    """Which of these (symbol_id, interval, child interval) do not reach back as far as their child."""
-    rows = await connection.fetch(
-        """SELECT id, name, first FROM (
-               SELECT id, name,
-                      (SELECT min(open_time) FROM candle WHERE symbol_id = w.id AND interval = w.name) AS first,
-                      (SELECT min(open_time) FROM candle WHERE symbol_id = w.id AND interval = w.child) AS child_first
-               FROM unnest($1::integer[], $2::text[], $3::text[]) AS w (id, name, child)
-           ) reach WHERE child_first IS NOT NULL AND (first IS NULL OR child_first < first)""",
-        *_columns(wanted, 3),
-    )
-    return [Reach(*row) for row in rows]
-
-
-async def read_times(connection: Connection, span: Span, *, limit: int) -> list[int]:
-    """The open times of the newest candles in the span."""
-    rows = await connection.fetch(
-        """SELECT open_time FROM candle WHERE symbol_id = $1 AND interval = $2 AND open_time >= $3 AND open_time < $4
-           ORDER BY open_time DESC LIMIT $5""",
-        *span,
-        limit,
-    )
-    return [row["open_time"] for row in rows]
-
-
 def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
     return [[row[column] for row in rows] for column in range(width)]

@@ -101,8 +101,8 @@ CREATE TABLE candle_fill (
     below     bigint  NOT NULL DEFAULT 9223372036854775807,
     PRIMARY KEY (symbol_id, interval)
 );
-COMMENT ON TABLE candle_fill IS 'Intervals added to a symbol whose candles are not all folded of what was stored before; see below';
-COMMENT ON COLUMN candle_fill.below IS 'Those that open before this time are still to be folded: the aggregator goes from the newest back';
+COMMENT ON TABLE candle_fill IS 'Intervals that a symbol got later: what is still to be folded of what was stored before';
+COMMENT ON COLUMN candle_fill.below IS 'Their candles that open before this time; the aggregator goes from the newest back';
 
 CREATE TABLE checkpoint (
     checkpoint_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
