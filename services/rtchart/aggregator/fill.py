@@ -26,10 +26,11 @@ CHILDREN = 20_000
 class _Portion:
     """What one transaction folds."""
 
+    room: int
+    """How many more candles it may read."""
     wanted: dict[str, set[Period]] = field(default_factory=dict)
     left: list[Missing] = field(default_factory=list)
     """What is missing of each interval when it is folded."""
-    room: int = CHILDREN
 
 
 class Fill:
@@ -42,7 +43,7 @@ class Fill:
         """Fold the next portion, at the time ``now`` (ms); None when every interval is whole."""
         series = await candles.read_series(self._connection)
         added = await fills.read_added(self._connection)
-        portion = _Portion()
+        portion = _Portion(CHILDREN)
         await self._take(portion, series, added, now)
         progress = portion.left.copy()
         if portion.room > 0:
