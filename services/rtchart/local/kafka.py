@@ -8,6 +8,7 @@ import shutil
 import struct
 import sys
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -37,14 +38,28 @@ _JAVA = (
 class Kafka(Engine):
     """Kafka with its logs in ``folder``, reached at `bootstrap` by programs of this machine.
 
-    ``port`` 0 takes a free one. ``brief`` starts faster and computes slower: for tests, which live for minutes.
+    ``port`` 0 takes a free one. ``brief`` starts faster and computes slower: for tests, which live for minutes. So are
+    ``listeners`` (name: ``HOST:PORT``) beside the plain one, ``properties`` on top, and ``scram`` (user: password).
     """
 
     name = "kafka"
     title = f"Apache Kafka {jars.KAFKA}"
 
-    def __init__(self, folder: Path, *, log: Path | None = None, port: int = 0, brief: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        log: Path | None = None,
+        port: int = 0,
+        brief: bool = False,
+        listeners: Mapping[str, str] | None = None,
+        properties: Mapping[str, object] | None = None,
+        scram: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(folder, log=log)
+        self._listeners = listeners or {}
+        self._more = properties or {}
+        self._scram = scram or {}
         self._wanted_port = port
         self._port = 0
         self._brief = brief
@@ -80,7 +95,7 @@ class Kafka(Engine):
             *("-cp", ":".join(map(str, classpath))),
         ]
         await self._format(java, controller_port)
-        self._properties.write_text(_server_properties(self._data, self._port, controller_port))
+        self._properties.write_text(self._settings(self._data, controller_port))
         with self.log.open("ab") as output:
             self.child = await Child.start(
                 [*java, "kafka.Kafka", self._properties], output=output, cwd=self.folder, record=self._record
@@ -102,16 +117,27 @@ class Kafka(Engine):
         # Renamed when whole: a format that was killed leaves nothing behind.
         fresh = self.folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
-        self._properties.write_text(_server_properties(fresh, self._port, controller_port))
+        self._properties.write_text(self._settings(fresh, controller_port))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         with self.log.open("ab") as output:
             tool = await Child.start(
-                [*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", self._properties],
+                [
+                    *(*java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", self._properties),
+                    *(f"--add-scram=SCRAM-SHA-512=[name={name},password={word}]" for name, word in self._scram.items()),
+                ],
                 output=output,
             )
         if code := await tool.finish():
             raise self._failed(f"cannot format its folder (exit code {code})")
         fresh.rename(self._data)
+
+    def _settings(self, data: Path, controller_port: int) -> str:
+        settings = _server_settings(data, self._port, controller_port)
+        for name, address in self._listeners.items():
+            settings["listeners"] = f"{settings['listeners']},{name}://{address}"
+            settings["advertised.listeners"] = f"{settings['advertised.listeners']},{name}://{address}"
+            settings["listener.security.protocol.map"] = f"{settings['listener.security.protocol.map']},{name}:{name}"
+        return "".join(f"{name}={value}\n" for name, value in {**settings, **self._more}.items())
 
     async def _ready(self) -> bool:
         """Whether the broker answers a request: it does when it has its place in the cluster, and not before."""
@@ -133,8 +159,8 @@ class Kafka(Engine):
 _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 
 
-def _server_properties(data: Path, port: int, controller_port: int) -> str:
-    settings = {
+def _server_settings(data: Path, port: int, controller_port: int) -> dict[str, object]:
+    return {
         "process.roles": "broker,controller",
         "node.id": _NODE,
         "controller.quorum.voters": f"{_NODE}@{LOOPBACK}:{controller_port}",
@@ -167,7 +193,6 @@ def _server_properties(data: Path, port: int, controller_port: int) -> str:
         "log.cleaner.dedupe.buffer.size": 8 * 1024**2,
         "log.cleaner.io.buffer.size": 256 * 1024,
     }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def _log4j(path: Path) -> str:
