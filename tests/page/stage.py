@@ -36,10 +36,14 @@ class Stage:
     symbols: list[str] = field(default_factory=lambda: list(market.SYMBOLS))
     gaps: list[Json] = field(default_factory=list)
     edit: dict[int, Json | None] = field(default_factory=dict)
+    beginning: int = market.BEGINNING
+    """Nothing is older (ms)."""
     received: list[Json] = field(default_factory=list)
     """Every message of every client."""
     pages: list[int] = field(default_factory=list)
     """The `end` of every page of history that was asked for."""
+    explained: list[tuple[int, int]] = field(default_factory=list)
+    """The stretches whose gaps were asked for."""
     url: str = ""
     unknown: bool = False
     """Whether subscriptions are refused, as by a server that has yet to learn of the symbol."""
@@ -51,7 +55,7 @@ class Stage:
         """The newest ``limit`` that open before ``end``, oldest first."""
         now, length, found = now_ms(), interval(name), []
         at = length.previous_open(end)
-        while at >= market.BEGINNING and len(found) < limit:
+        while at >= self.beginning and len(found) < limit:
             candle = self.edit.get(at, market.candle(symbol, name, at, now))
             if candle is not None:
                 found.append(candle)
@@ -121,6 +125,13 @@ class Stage:
             more = len(found) == limit
             return {**_view(dict(request.args)), "candles": found, "next": found[0]["open_time"] if more else None}
 
+        @app.get("/api/v1/gaps")
+        async def gaps() -> Json:
+            start, end = int(request.args["start"]), int(request.args["end"])
+            self.explained.append((start, end))
+            found = [gap for gap in self.gaps if gap["start"] < end and gap["end"] > start]
+            return {"exchange": self.exchange, "symbol": request.args["symbol"], "gaps": found, "next": None}
+
         @app.websocket("/ws")
         async def socket() -> None:
             if self.refuse:
@@ -187,7 +198,9 @@ class Client:
                 found = self.stage.candles(view["symbol"], view["interval"], now_ms() + 1, message["limit"])
                 if since is not None:
                     found = [candle for candle in found if candle["open_time"] >= since]
-                answer = {"op": "snapshot", "id": message["id"], **view, "candles": found, "gaps": self.stage.gaps}
+                first = found[0]["open_time"] if found else now_ms()
+                gaps = [gap for gap in self.stage.gaps if gap["end"] > first]
+                answer = {"op": "snapshot", "id": message["id"], **view, "candles": found, "gaps": gaps}
                 return [{**answer, "recovered": since is not None}]
             case {"op": "unsubscribe"}:
                 self.views.remove(_view(message))

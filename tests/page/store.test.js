@@ -99,6 +99,17 @@ describe("the store", () => {
     ]);
   });
 
+  test("knows where all is there", () => {
+    const store = new Store("1m");
+    store.mergeAll([1, 2, 3, 5].map((minute) => candle({ open_time: minute * MINUTE, received: minute === 2 ? 59 : 60 })));
+    assert.equal(store.isWhole(MINUTE, 2 * MINUTE), true);
+    assert.equal(store.isWhole(MINUTE, 3 * MINUTE), false, "a second is missing");
+    assert.equal(store.isWhole(3 * MINUTE, 4 * MINUTE), true);
+    assert.equal(store.isWhole(3 * MINUTE, 5 * MINUTE), false, "a minute is missing at the end");
+    assert.equal(store.isWhole(3 * MINUTE, 6 * MINUTE), false, "a minute is missing in the middle");
+    assert.equal(store.isWhole(3 * MINUTE, 3 * MINUTE), true);
+  });
+
   test("months of different lengths are no hole", () => {
     const store = new Store("1M");
     store.mergeAll([0, 1, 2, 4].map((month) => candle({ open_time: Date.UTC(2024, month) })));

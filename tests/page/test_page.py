@@ -153,6 +153,50 @@ async def test_an_outage_takes_its_room_and_what_is_not_whole_is_marked(stage: S
     await wait_until(lambda: _has(page, WARN_LIGHT))
 
 
+async def test_what_a_page_of_history_lacks_is_explained_by_the_ledger(stage: Stage, page: Page) -> None:
+    now = now_ms() // MINUTE * MINUTE
+    outage = {"start": now - 1_200 * MINUTE, "end": now - 1_190 * MINUTE}
+    for at in range(outage["start"], outage["end"], MINUTE):
+        stage.edit[at] = None
+    stage.gaps = [{**outage, "state": "absent", "reason": "reconnect", "opened_at": now, "closed_at": now}]
+    await opened(page, stage)
+    await inspect(page, "load()")
+    await until(page, "r.candles().length >= 1400")
+    await until(page, "r.bands().length === 1 && r.bands()[0].kind === 'absent'")
+    assert await inspect(page, "bands()") == [{**outage, "kind": "absent"}]
+    # A page that is whole is not asked about.
+    [(start, end)] = stage.explained
+    assert start <= outage["start"] and outage["end"] <= end
+    await inspect(page, "load()")
+    await until(page, "r.candles().length >= 2400")
+    await until(page, "r.bands().length === 1")
+    assert len(stage.explained) == 1
+
+
+async def test_the_past_of_a_new_symbol_comes_calmly(stage: Stage, page: Page) -> None:
+    now = now_ms() // MINUTE * MINUTE
+    stage.beginning = now
+    await page.goto(stage.url)
+    await until(page, "r.candles().length >= 1")
+    await wait_until(lambda: stage.pages)  # nothing older is there, and the page knows it
+    await until(page, "r.marked() === 0")
+    view = {"exchange": "binance", "symbol": "BTCUSDT", "interval": "1m"}
+
+    async def come(*minutes: int) -> None:
+        past = (market.candle("BTCUSDT", "1m", now - minute * MINUTE, now) for minute in minutes)
+        await stage.send(*({"op": "revision", **view, "candle": {**candle, "source": "backfill"}} for candle in past))
+
+    await come(*range(60, 40, -1))
+    await until(page, "r.candles().length >= 21")
+    await until(page, "r.bands().length === 1 && r.bands()[0].end === a", now)
+    assert await inspect(page, "bands()") == [{"start": now - 40 * MINUTE, "end": now, "kind": "coming"}]
+    await expect(page.locator("#status-gaps")).to_have_text("Fetching history…")
+    await come(*range(40, 0, -1))
+    await until(page, "r.bands().length === 0")
+    await expect(page.locator("#status-gaps")).to_have_text("0 gaps")
+    assert await inspect(page, "candles()[0].open_time") == now - 60 * MINUTE
+
+
 async def test_the_card_tells_of_the_candle_under_the_crosshair(stage: Stage, page: Page) -> None:
     now = now_ms() // MINUTE * MINUTE
     for minutes in range(15, 60):

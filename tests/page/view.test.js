@@ -10,21 +10,29 @@ import { MINUTE, candle } from "./samples.js";
 /** @import { CandlePage, Gap } from "../../services/rtchart/web/page/js/protocol.js" */
 /** @import { Palette } from "../../services/rtchart/web/page/js/theme.js" */
 
-const PALETTE = /** @type {Palette} */ ({ "warn-fill": "#000", warn: "#fa0", "up-volume": "#0f0", "down-volume": "#f00" });
+const PALETTE = /** @type {Palette} */ ({
+  editor: "#fff",
+  "warn-fill": "#000",
+  warn: "#fa0",
+  "up-volume": "#0f0",
+  "down-volume": "#f00",
+});
 
 /** @param {Partial<Gap>} said @returns {Gap} */
 const gap = (said) => ({ start: 0, end: MINUTE, state: "open", reason: "step", ...said });
 
 describe("bars", () => {
   test("are numbers at the library's times", () => {
-    assert.deepEqual(bar(candle(), 0, PALETTE), { time: 60, open: 10, high: 12.5, low: 9.5, close: 11.25 });
+    assert.deepEqual(bar(candle(), "whole", PALETTE), { time: 60, open: 10, high: 12.5, low: 9.5, close: 11.25 });
     assert.deepEqual(volume(candle(), PALETTE), { time: 60, value: 3, color: "#0f0" });
     assert.equal(volume(candle({ close: "9.6" }), PALETTE).color, "#f00");
   });
 
   test("show what is not whole", () => {
-    const { color, borderColor, wickColor } = bar(candle({ received: 42 }), 0, PALETTE);
+    const { color, borderColor, wickColor } = bar(candle(), "lacking", PALETTE);
     assert.deepEqual([color, borderColor, wickColor], ["#000", "#fa0", "#fa0"]);
+    const hollow = bar(candle(), "coming", PALETTE);
+    assert.deepEqual([hollow.color, hollow.wickColor], ["#fff", undefined]);
   });
 
   test("leave room for what is missing, within bounds", () => {
@@ -49,8 +57,18 @@ describe("shaded bands", () => {
   });
 
   test("tell what is being repaired, once", () => {
-    assert.deepEqual(bands([hole], [gap(hole)]), [{ ...hole, kind: "repairing" }]);
+    assert.deepEqual(bands([hole], [gap(hole)]), [{ ...hole, kind: "coming" }]);
     assert.deepEqual(bands([], [gap({ state: "repaired" })]), []);
+  });
+
+  test("tell what of a new symbol's past is on its way", () => {
+    const later = { start: 20 * MINUTE, end: 21 * MINUTE };
+    const coming = { start: 4 * MINUTE, end: 10 * MINUTE };
+    assert.deepEqual(
+      bands([hole, later], [], coming).map(({ kind }) => kind),
+      ["coming", "missing"],
+    );
+    assert.deepEqual(bands([hole], [gap({ ...hole, state: "absent" })], coming), [{ ...hole, kind: "absent" }]);
   });
 
   test("follow a gap to its end", () => {

@@ -1,6 +1,6 @@
 /** The REST calls. Paths are relative to the page, so that it also works below a prefix. */
 
-/** @import { CandlePage, SymbolInfo, View } from "./protocol.js" */
+/** @import { CandlePage, Gap, GapPage, SymbolInfo, View } from "./protocol.js" */
 
 /** A request that came back with an error, or not at all; the message is for people. */
 export class ApiError extends Error {}
@@ -39,3 +39,24 @@ export const symbols = async () => (await get("symbols")).symbols;
  * @returns {Promise<CandlePage>}
  */
 export const candlesBefore = (view, end, limit) => get("candles", { ...view, end, limit });
+
+/** Gaps in a page, the most that the server gives. */
+const GAPS = 1_000;
+
+/**
+ * The ledger's gaps that overlap `[start, end)` (ms), in any order. Raises `ApiError`.
+ * @param {View} view
+ * @param {number} start
+ * @param {number} end
+ * @returns {Promise<Gap[]>}
+ */
+export async function gapsBetween({ exchange, symbol }, start, end) {
+  const found = [];
+  for (let before = /** @type {number | null} */ (end); before !== null && before > start;) {
+    const page = /** @type {GapPage} */ (await get("gaps", { exchange, symbol, start, end: before, limit: GAPS }));
+    found.push(...page.gaps);
+    // A server that does not move back has no more.
+    before = page.next !== null && page.next < before ? page.next : null;
+  }
+  return found;
+}

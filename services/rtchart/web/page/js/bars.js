@@ -1,9 +1,9 @@
 /** Candles as the chart library takes them: what is missing takes its room, what is not whole looks like it. */
 
 import { nextOpen } from "./interval.js";
-import { isIncomplete } from "./store.js";
 
 /** @import { CandlestickData, HistogramData, UTCTimestamp, WhitespaceData } from "../vendor/lightweight-charts.mjs" */
+/** @import { Condition } from "./completeness.js" */
 /** @import { Candle } from "./protocol.js" */
 /** @import { Palette } from "./theme.js" */
 
@@ -17,13 +17,13 @@ export const WIDEST_HOLE = 1_500;
 export const barTime = (openTime) => /** @type {UTCTimestamp} */ (openTime / 1000);
 
 /**
- * The candle's bar. One that is not whole is pale and has the colour of warnings.
+ * The candle's bar. One with seconds missing is pale and has the colour of warnings, one whose seconds are coming is hollow.
  * @param {Candle} candle
- * @param {number} now in ms
+ * @param {Condition} condition
  * @param {Palette} palette
  * @returns {CandlestickData<UTCTimestamp>}
  */
-export function bar(candle, now, palette) {
+export function bar(candle, condition, palette) {
   const prices = {
     time: barTime(candle.open_time),
     open: Number(candle.open),
@@ -31,7 +31,8 @@ export function bar(candle, now, palette) {
     low: Number(candle.low),
     close: Number(candle.close),
   };
-  if (!isIncomplete(candle, now)) return prices;
+  if (condition === "coming") return { ...prices, color: palette.editor };
+  if (condition !== "lacking") return prices;
   return { ...prices, color: palette["warn-fill"], borderColor: palette.warn, wickColor: palette.warn };
 }
 

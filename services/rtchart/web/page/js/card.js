@@ -2,9 +2,9 @@
 
 import { find, make, write } from "./dom.js";
 import * as format from "./format.js";
-import { isIncomplete } from "./store.js";
 import { texts } from "./texts.js";
 
+/** @import { Condition } from "./completeness.js" */
 /** @import { Candle, Ticker } from "./protocol.js" */
 
 const FIELDS = /** @type {const} */ (["open", "high", "low", "close", "volume", "trades", "seconds"]);
@@ -34,9 +34,10 @@ export class Card {
   /**
    * @param {Candle | undefined} candle
    * @param {number} precision
+   * @param {Condition} condition
    * @param {number} now in ms
    */
-  showCandle(candle, precision, now) {
+  showCandle(candle, precision, condition, now) {
     for (const name of /** @type {const} */ (["open", "high", "low", "close"])) {
       this.#write(name, candle ? format.price(candle[name], precision) : "–");
     }
@@ -45,9 +46,8 @@ export class Card {
     this.#write("seconds", candle ? `${format.count(candle.received)}/${format.count(candle.expected)}` : "–");
     const seconds = this.#fields.get("seconds");
     if (!seconds) return;
-    const incomplete = candle !== undefined && isIncomplete(candle, now);
-    seconds.classList.toggle("incomplete", incomplete);
-    seconds.title = !candle ? "" : incomplete ? missing(candle, now) : candle.closed ? texts.card.whole : texts.card.forming;
+    seconds.classList.toggle("incomplete", candle !== undefined && condition === "lacking");
+    seconds.title = candle ? said(candle, condition, now) : "";
     const rising = candle && Number(candle.close) >= Number(candle.open);
     this.#values.dataset.direction = candle ? (rising ? "up" : "down") : "";
   }
@@ -73,9 +73,13 @@ export class Card {
 
 /**
  * @param {Candle} candle
+ * @param {Condition} condition
  * @param {number} now
  */
-function missing(candle, now) {
+function said(candle, condition, now) {
+  if (condition === "whole") return candle.closed ? texts.card.whole : texts.card.forming;
+  if (condition === "coming") return texts.card.coming;
+  if (condition === "began") return texts.card.began;
   const elapsed = candle.closed ? candle.expected : Math.floor((now - candle.open_time) / 1000);
   return texts.card.incomplete(elapsed - candle.received);
 }

@@ -12,10 +12,10 @@ import { bar, barTime, room, volume } from "./bars.js";
 import { compact, price, time } from "./format.js";
 import { isDaily, isSeconds } from "./interval.js";
 import { Shading } from "./shading.js";
-import { isIncomplete } from "./store.js";
 
 /** @import { Time } from "../vendor/lightweight-charts.mjs" */
 /** @import { Band } from "./bands.js" */
+/** @import { Condition } from "./completeness.js" */
 /** @import { Candle } from "./protocol.js" */
 /** @import { Store } from "./store.js" */
 /** @import { Palette } from "./theme.js" */
@@ -37,10 +37,10 @@ export class Chart {
   #interval = "1m";
   /** @type {Palette | null} */
   #palette = null;
-  /** @type {Set<number>} open times of the candles marked as incomplete */
+  /** @type {Set<number>} open times of the candles marked because seconds of them are missing */
   #marked = new Set();
   /** One in each pane. */
-  #shadings = /** @type {const} */ ([new Shading(), new Shading()]);
+  #shadings = /** @type {const} */ ([new Shading(true), new Shading(false)]);
   /** @type {number | undefined} open time of the newest bar */
   #last;
 
@@ -112,9 +112,8 @@ export class Chart {
 
   /**
    * @param {Palette} palette
-   * @param {Store} store what is drawn, in the new colours from now on
    */
-  setPalette(palette, store) {
+  setPalette(palette) {
     this.#palette = palette;
     this.chart.applyOptions({
       layout: {
@@ -137,15 +136,14 @@ export class Chart {
       wickDownColor: palette.down,
     });
     for (const shading of this.#shadings) shading.palette = palette;
-    this.draw(store, Date.now());
   }
 
   /**
    * Draw everything anew; what is in sight stays where it is.
    * @param {Store} store
-   * @param {number} now in ms
+   * @param {(candle: Candle) => Condition} condition
    */
-  draw(store, now) {
+  draw(store, condition) {
     const palette = this.#palette;
     if (!palette) return;
     const bars = [];
@@ -153,35 +151,38 @@ export class Chart {
     this.#marked.clear();
     let previous;
     for (const candle of store.candles) {
-      bars.push(...room(this.#interval, previous, candle.open_time), bar(candle, now, palette));
+      const found = condition(candle);
+      bars.push(...room(this.#interval, previous, candle.open_time), bar(candle, found, palette));
       volumes.push(volume(candle, palette));
-      if (isIncomplete(candle, now)) this.#marked.add(candle.open_time);
+      if (found === "lacking") this.#marked.add(candle.open_time);
       previous = candle.open_time;
     }
     this.#last = previous;
     this.candles.setData(bars);
     this.volume.setData(volumes);
+    this.#colourPrice(store.last);
     this.#mark();
   }
 
   /**
    * Draw one candle that is new at the end, or has changed in place.
    * @param {Candle} candle
-   * @param {number} now in ms
+   * @param {Condition} condition
    */
-  update(candle, now) {
+  update(candle, condition) {
     const palette = this.#palette;
     if (!palette) return;
     const older = this.#last !== undefined && candle.open_time < this.#last;
     if (!older) {
       for (const empty of room(this.#interval, this.#last, candle.open_time)) this.candles.update(empty);
       this.#last = candle.open_time;
+      this.#colourPrice(candle);
     }
-    this.candles.update(bar(candle, now, palette), older);
+    this.candles.update(bar(candle, condition, palette), older);
     this.volume.update(volume(candle, palette), older);
-    const incomplete = isIncomplete(candle, now);
-    if (incomplete === this.#marked.has(candle.open_time)) return;
-    if (incomplete) this.#marked.add(candle.open_time);
+    const lacking = condition === "lacking";
+    if (lacking === this.#marked.has(candle.open_time)) return;
+    if (lacking) this.#marked.add(candle.open_time);
     else this.#marked.delete(candle.open_time);
     this.#mark();
   }
@@ -217,6 +218,15 @@ export class Chart {
   zoom(factor) {
     const scale = this.chart.timeScale();
     scale.applyOptions({ barSpacing: Math.max(0.5, scale.options().barSpacing / factor) });
+  }
+
+  /**
+   * The last price has the colour of its direction, whatever the candle's own colour says of its seconds.
+   * @param {Candle | undefined} last
+   */
+  #colourPrice(last) {
+    const priceLineColor = (last && Number(last.close) < Number(last.open) ? this.#palette?.down : this.#palette?.up) ?? "";
+    if (this.candles.options().priceLineColor !== priceLineColor) this.candles.applyOptions({ priceLineColor });
   }
 
   #mark() {

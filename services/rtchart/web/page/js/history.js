@@ -18,6 +18,11 @@ export class History {
     this.fetchPage = fetchPage;
   }
 
+  /** Whether a page is on its way. */
+  get busy() {
+    return this.#busy;
+  }
+
   /** Whether everything there is has been loaded. */
   get complete() {
     return this.#next === null;

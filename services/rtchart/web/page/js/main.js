@@ -2,8 +2,8 @@
  * Where the page's parts meet.
  *
  * connection → feed → view (store, history, chart) → card, status; feed → sidebar. What is pure has no document and is tested
- * in Node: store, bars, bands, interval, format, latency, meter, url, choose, history, backoff. Texts are in texts.js, colours
- * in css/tokens.css, the protocol's types in protocol.js.
+ * in Node: store, bars, bands, completeness, interval, format, latency, meter, url, choose, history, backoff. Texts are in
+ * texts.js, colours in css/tokens.css, the protocol's types in protocol.js.
  */
 
 import * as api from "./api.js";
@@ -68,15 +68,16 @@ const view = new ChartView({
   container: find("chart", HTMLDivElement),
   feed,
   fetchPage: api.candlesBefore,
+  fetchGaps: api.gapsBetween,
   now,
-  onCandle: (candle, precision) => {
+  onCandle: (candle, precision, condition) => {
     const last = view.store.last?.close;
     const { exchange, symbol } = view.shown ?? { exchange: "", symbol: "" };
     card.showPrice(last, tickers.get(`${exchange}:${symbol}`), precision);
-    card.showCandle(candle, precision, now());
+    card.showCandle(candle, precision, condition, now());
     document.title = texts.title(symbol, last ? format.price(last, precision) : "");
   },
-  onGaps: (gaps) => (status.gaps = gaps),
+  onGaps: (gaps, fetching) => status.showGaps(gaps, fetching),
   onState: (state, detail = "") => {
     const text = {
       loading: texts.loading,

@@ -55,6 +55,8 @@
  *
  * @typedef {{ exchange: string, symbol: string, interval: string, candles: Candle[], next: number | null }} CandlePage
  *
+ * @typedef {{ exchange: string, symbol: string, gaps: Gap[], next: number | null }} GapPage
+ *
  * @typedef {View & { op: "snapshot", id?: number, candles: Candle[], gaps: Gap[], recovered: boolean,
  *   partial?: boolean }} SnapshotMessage
  * @typedef {View & { op: "candle", candle: Candle, stamps?: Stamps | null }} CandleMessage

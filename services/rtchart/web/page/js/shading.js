@@ -1,4 +1,6 @@
-/** Stretches without data, hatched behind the candles: a primitive of the chart library. */
+/** Stretches without data behind the candles, hatched, or tinted while they are being fetched: a primitive of the library. */
+
+import { texts } from "./texts.js";
 
 /** @import { CanvasRenderingTarget2D } from "fancy-canvas" */
 /** @import { IChartApi, ISeriesPrimitive, SeriesAttachedParameter, Time, UTCTimestamp } from "../vendor/lightweight-charts.mjs" */
@@ -6,6 +8,7 @@
 /** @import { Palette } from "./theme.js" */
 
 const STRIPE = 7;
+const LABEL = 11;
 
 /** @implements {ISeriesPrimitive<Time>} */
 export class Shading {
@@ -19,6 +22,11 @@ export class Shading {
   /** @type {Palette | null} */
   #palette = null;
   #views = [{ zOrder: () => /** @type {const} */ ("bottom"), renderer: () => ({ draw: this.#draw.bind(this) }) }];
+
+  /** @param {boolean} labelled whether wide bands say what they are */
+  constructor(labelled) {
+    this.labelled = labelled;
+  }
 
   /** @param {SeriesAttachedParameter<Time>} parameters */
   attached({ chart, requestUpdate }) {
@@ -57,6 +65,7 @@ export class Shading {
     const palette = this.#palette;
     if (!scale || !palette || !this.#bands.length) return;
     const half = scale.options().barSpacing / 2;
+    const font = this.#chart?.options().layout.fontFamily ?? "";
     target.useBitmapCoordinateSpace(({ context, bitmapSize, horizontalPixelRatio: ratio }) => {
       for (const band of this.#bands) {
         // A band covers whole periods: from the first that opens in it, or around it, to the last.
@@ -67,11 +76,15 @@ export class Shading {
         const right = Math.min(bitmapSize.width, Math.round((to + half) * ratio));
         if (right <= left) continue;
         context.save();
-        context.fillStyle = context.strokeStyle = band.kind === "repairing" ? palette.repairing : palette.missing;
-        context.globalAlpha = band.kind === "repairing" ? 0.8 : 0.4;
-        context.fillRect(left, 0, right - left, bitmapSize.height);
+        context.beginPath();
+        context.rect(left, 0, right - left, bitmapSize.height);
+        context.clip();
+        context.fillStyle = context.strokeStyle = band.kind === "coming" ? palette.coming : palette.missing;
+        context.globalAlpha = band.kind === "coming" ? 1 : 0.4;
+        context.fill();
         context.globalAlpha = 1;
-        if (band.kind !== "repairing") hatch(context, left, right, bitmapSize.height, STRIPE * ratio);
+        if (band.kind !== "coming") hatch(context, left, right, bitmapSize.height, STRIPE * ratio);
+        if (this.labelled) label(context, texts.bands[band.kind], left, right, palette.muted, font, ratio);
         context.restore();
       }
     });
@@ -93,6 +106,25 @@ function x(scale, time) {
 }
 
 /**
+ * Say what the band is, where there is room for it.
+ * @param {CanvasRenderingContext2D} context
+ * @param {string} text
+ * @param {number} left
+ * @param {number} right
+ * @param {string} colour
+ * @param {string} font
+ * @param {number} ratio
+ */
+function label(context, text, left, right, colour, font, ratio) {
+  const size = LABEL * ratio;
+  context.font = `${size}px ${font}`;
+  if (context.measureText(text).width + 2 * size > right - left) return;
+  context.fillStyle = colour;
+  context.textAlign = "center";
+  context.fillText(text, (left + right) / 2, 2 * size);
+}
+
+/**
  * @param {CanvasRenderingContext2D} context
  * @param {number} left
  * @param {number} right
@@ -100,9 +132,6 @@ function x(scale, time) {
  * @param {number} step
  */
 function hatch(context, left, right, height, step) {
-  context.beginPath();
-  context.rect(left, 0, right - left, height);
-  context.clip();
   context.beginPath();
   context.lineWidth = step / 6;
   // Lines start on a grid of the whole canvas, so that they do not crawl while the chart moves.

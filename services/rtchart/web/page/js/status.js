@@ -44,12 +44,15 @@ export class StatusBar {
     write(/** @type {Element} */ (this.#venue.lastElementChild), simulated ? texts.simulated : "");
   }
 
-  /** @param {readonly Gap[]} gaps */
-  set gaps(gaps) {
+  /**
+   * @param {readonly Gap[]} gaps
+   * @param {boolean} fetching whether the past of the symbol is being fetched
+   */
+  showGaps(gaps, fetching) {
     const open = gaps.filter(({ state }) => state === "open").length;
     this.#gaps.dataset.open = String(open > 0);
     this.#gaps.title = texts.gapsHint(open, gaps.filter(({ state }) => state === "absent").length);
-    write(this.#gaps, texts.gaps(open));
+    write(this.#gaps, fetching ? texts.fetching : texts.gaps(open));
   }
 
   /** @param {LatencyMeter} meter */

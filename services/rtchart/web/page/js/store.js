@@ -124,6 +124,20 @@ export class Store {
   }
 
   /**
+   * Whether every period that opens in `[start, end)` (ms), where candles are, has a closed one with all its seconds.
+   * @param {number} start
+   * @param {number} end
+   */
+  isWhole(start, end) {
+    let expected = start;
+    for (const { open_time, received, expected: seconds } of this.candles.slice(this.index(start), this.index(end))) {
+      if (open_time !== expected || received < seconds) return false;
+      expected = nextOpen(this.interval, open_time);
+    }
+    return expected >= end;
+  }
+
+  /**
    * Periods between the oldest and the newest candle that have none, as half-open ranges in ms.
    * @returns {{ start: number, end: number }[]}
    */

@@ -42,6 +42,7 @@ export const texts = {
   }),
   clock: (/** @type {string} */ offset, /** @type {string} */ uncertainty) =>
     `clock offset ${offset} ± ${uncertainty}, removed`,
+  fetching: "Fetching history…",
   gaps: (/** @type {number} */ open) => (open === 1 ? "1 gap" : `${open} gaps`),
   gapsHint: (/** @type {number} */ open, /** @type {number} */ absent) =>
     `${open} being repaired, ${absent} that the exchange itself has nothing for`,
@@ -67,10 +68,12 @@ export const texts = {
     change: "Change over 24 hours",
     whole: "Every second of this candle came in",
     forming: "This candle is forming",
+    coming: "The other seconds of this candle are being fetched",
+    began: "The record begins within this candle",
     incomplete: (/** @type {number} */ missing) =>
       `${missing} ${missing === 1 ? "second is" : "seconds are"} missing in this candle`,
   },
-  bands: { missing: "no data", repairing: "being repaired", absent: "the exchange has no data" },
+  bands: { missing: "No data", coming: "Being fetched…", absent: "The exchange has no data" },
 };
 
 /**

@@ -7,7 +7,7 @@ const CHOICES = /** @type {const} */ (["system", "light", "dark"]);
 
 /** The colours that the chart draws with, by the names of their custom properties. */
 const COLOURS = /** @type {const} */ ([
-  "editor", "text", "muted", "grid", "line", "accent", "up", "down", "warn", "warn-fill", "up-volume", "down-volume", "missing", "repairing",
+  "editor", "text", "muted", "grid", "line", "accent", "up", "down", "warn", "warn-fill", "up-volume", "down-volume", "missing", "coming",
 ]); // prettier-ignore
 
 /** @typedef {Record<typeof COLOURS[number], string>} Palette */

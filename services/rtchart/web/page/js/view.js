@@ -2,13 +2,16 @@
 
 import { bands, withGaps } from "./bands.js";
 import { Chart } from "./chart.js";
+import { condition } from "./completeness.js";
 import { LIMIT } from "./feed.js";
 import { decimals } from "./format.js";
 import { onFrame } from "./frame.js";
 import { History } from "./history.js";
+import { Past } from "./past.js";
 import { Store } from "./store.js";
 
 /** @import { Candle, CandleMessage, CandlePage, Frame, Gap, SnapshotMessage, View as ViewOf } from "./protocol.js" */
+/** @import { Condition, Range } from "./completeness.js" */
 /** @import { Feed } from "./feed.js" */
 /** @import { Palette } from "./theme.js" */
 
@@ -17,12 +20,16 @@ import { Store } from "./store.js";
  * @property {HTMLElement} container
  * @property {Feed} feed
  * @property {(view: ViewOf, end: number, limit: number) => Promise<CandlePage>} fetchPage
+ * @property {(view: ViewOf, start: number, end: number) => Promise<Gap[]>} fetchGaps
  * @property {() => number} now the server's time in ms
- * @property {(candle: Candle | undefined, precision: number, hovered: boolean) => void} onCandle the candle to describe
- * @property {(gaps: Gap[]) => void} onGaps
+ * @property {(candle: Candle | undefined, precision: number, condition: Condition) => void} onCandle the candle to describe
+ * @property {(gaps: Gap[], fetching: boolean) => void} onGaps `fetching`: the past of the symbol is on its way
  * @property {(state: "loading" | "ready" | "empty" | "partial" | "refused" | "history", detail?: string) => void} onState
  * @property {(message: CandleMessage, frame: Frame) => void} onDrawn a live candle was handed to the chart
  */
+
+/** After the ledger gave no answer, wait before asking again (ms). */
+const AGAIN = 5_000;
 
 export class ChartView {
   /** @type {ViewOf | null} */
@@ -35,6 +42,11 @@ export class ChartView {
   #hovered = null;
   /** @type {History | null} */
   #history = null;
+  #past = new Past(() => this.#drawSoon());
+  /** @type {Candle[]} what came and is older than all that is here, while a page is on its way that may be older than it */
+  #early = [];
+  /** Whether everything is drawn anew in the next frame. */
+  #stale = false;
 
   /** @param {Needs} needs */
   constructor(needs) {
@@ -61,7 +73,7 @@ export class ChartView {
     this.#restart();
     this.chart.clear(view.interval);
     this.needs.onState("loading");
-    this.needs.onGaps(this.gaps);
+    this.#shade();
     this.#describe();
     this.needs.feed.show(view, {
       since: () => this.store.resumeFrom(LIMIT),
@@ -77,8 +89,8 @@ export class ChartView {
 
   /** @param {Palette} palette */
   setPalette(palette) {
-    this.chart.setPalette(palette, this.store);
-    this.#shade();
+    this.chart.setPalette(palette);
+    this.#draw();
   }
 
   #restart() {
@@ -86,6 +98,8 @@ export class ChartView {
     if (!view) return;
     this.store = new Store(view.interval);
     this.#history = new History((end, limit) => this.needs.fetchPage(view, end, limit));
+    this.#past.clear();
+    this.#early = [];
   }
 
   /** @param {SnapshotMessage} message */
@@ -95,8 +109,8 @@ export class ChartView {
     if (!recovered) this.#restart();
     this.store.mergeAll(candles);
     this.#setPrecision(candles);
-    this.chart.draw(this.store, this.needs.now());
-    this.#setGaps(recovered ? withGaps(this.gaps, gaps) : gaps);
+    this.gaps = recovered ? withGaps(this.gaps, gaps) : gaps;
+    this.#draw();
     if (first) this.chart.scrollToNow();
     this.needs.onState(partial ? "partial" : this.store.last ? "ready" : "empty");
     this.#describe();
@@ -107,15 +121,22 @@ export class ChartView {
    * @param {Candle} candle
    */
   #take(candle) {
-    // What is older than all that is here belongs to a page that history has yet to load.
-    if (this.store.first && candle.open_time < this.store.first.open_time) return false;
+    if (this.store.first && candle.open_time < this.store.first.open_time && !this.#history?.complete) {
+      // It belongs to a page that history has yet to load.
+      if (this.#history?.busy) this.#early.push(candle);
+      return false;
+    }
     const wasEmpty = !this.store.last;
     const change = this.store.merge(candle);
     if (change === "ignored") return false;
     this.#setPrecision([candle]);
-    if (change === "inserted") this.chart.draw(this.store, this.needs.now());
-    else this.chart.update(candle, this.needs.now());
-    if (change !== "updated") this.#shade();
+    if (candle.source === "backfill" && candle !== this.store.last) this.#past.came(this.needs.now());
+    // A symbol's past comes in hundreds of candles at once: they are drawn together.
+    if (change === "inserted" || this.#stale) this.#drawSoon();
+    else {
+      this.chart.update(candle, this.#condition(candle));
+      if (change === "appended") this.#shade();
+    }
     if (wasEmpty) this.needs.onState("ready");
     this.#describe();
     return true;
@@ -130,25 +151,72 @@ export class ChartView {
       const candles = await this.#history.older(oldest);
       if (!candles || store !== this.store) return;
       store.mergeAll(candles);
+      const early = this.#early;
+      this.#early = [];
+      for (const candle of early) this.#take(candle);
       this.#setPrecision(candles);
-      this.chart.draw(store, this.needs.now());
-      this.#shade();
+      this.#draw();
       this.needs.onState("ready");
+      await this.#explain(oldest);
     } catch (error) {
       if (store === this.store) this.needs.onState("history", /** @type {Error} */ (error).message);
+    }
+  }
+
+  /**
+   * Ask the ledger about what is not whole in the page that ends at `end`: snapshots tell of the newest stretch alone.
+   * @param {number} end
+   */
+  async #explain(end) {
+    const { store, shown } = this;
+    const start = store.first?.open_time ?? end;
+    if (!shown || store.isWhole(start, end)) return;
+    try {
+      const gaps = await this.needs.fetchGaps(shown, start, end);
+      // What the socket told in the meantime is newer.
+      if (store === this.store) this.#setGaps(withGaps(gaps, this.gaps));
+    } catch {
+      // The candles are here, and say themselves that they are not whole; why can wait.
+      setTimeout(() => store === this.store && this.#explain(end), AGAIN);
     }
   }
 
   /** @param {Gap[]} gaps */
   #setGaps(gaps) {
     this.gaps = gaps;
+    this.#drawSoon();
+  }
+
+  get #coming() {
+    return this.#past.coming(this.store, this.needs.now());
+  }
+
+  /**
+   * @param {Candle} candle
+   * @param {Range | null} coming
+   */
+  #condition(candle, coming = this.#coming) {
+    const { store, gaps } = this;
+    return condition(candle, { store, gaps, coming, complete: this.#history?.complete ?? false }, this.needs.now());
+  }
+
+  #draw() {
+    this.#stale = false;
+    const coming = this.#coming;
+    this.chart.draw(this.store, (candle) => this.#condition(candle, coming));
     this.#shade();
-    this.needs.onGaps(gaps);
+  }
+
+  #drawSoon() {
+    this.#stale = true;
+    onFrame(this.chart, () => this.#stale && this.#draw());
   }
 
   #shade() {
     const first = this.store.first?.open_time ?? 0;
-    this.chart.shade(bands(this.store.holes(), this.gaps).filter(({ end }) => end > first));
+    const coming = this.#coming;
+    this.chart.shade(bands(this.store.holes(), this.gaps, coming).filter(({ end }) => end > first));
+    this.needs.onGaps(this.gaps, coming !== null);
   }
 
   /** @param {readonly Candle[]} candles */
@@ -161,8 +229,8 @@ export class ChartView {
 
   #describe() {
     onFrame(this, () => {
-      const hovered = this.#hovered === null ? undefined : this.store.at(this.#hovered);
-      this.needs.onCandle(hovered ?? this.store.last, this.precision, hovered !== undefined);
+      const candle = (this.#hovered === null ? undefined : this.store.at(this.#hovered)) ?? this.store.last;
+      this.needs.onCandle(candle, this.precision, candle ? this.#condition(candle) : "whole");
     });
   }
 }

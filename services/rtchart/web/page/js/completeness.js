@@ -1,0 +1,61 @@
+/**
+ * What is not whole, and whether that will change: what is being fetched is a calm thing, what is lost is not. No DOM.
+ *
+ * Two things are known to be on their way: the seconds of the ledger's open gaps, and the past of a symbol that is new. That
+ * past is no gap, because nobody was promised it; it shows by its candles, which arrive oldest first, with the source
+ * `backfill`. So what still lacks between the newest of them and the stream is on its way, as long as they keep coming.
+ */
+
+import { nextOpen } from "./interval.js";
+import { isIncomplete } from "./store.js";
+
+/** @import { Candle, Gap } from "./protocol.js" */
+/** @import { Store } from "./store.js" */
+
+/** @typedef {{ start: number, end: number }} Range Half-open, in ms. */
+/** @typedef {"whole" | "coming" | "began" | "lacking"} Condition all is here; the rest is being fetched; the record begins in it; seconds are missing. */
+
+/** How long (ms) after its last candle, or the stream's begin, the past counts as being fetched: a CronJob folds once a minute. */
+export const QUIET = 90_000;
+
+/**
+ * The stretch that the past of the symbol has yet to fill: from its newest candle to the end of the first one of the stream.
+ * `null` when nothing lacks there, or nothing has come for too long.
+ * @param {Store} store
+ * @param {number} arrived when a candle of the past was last seen to come (ms); 0: not yet
+ * @param {number} now in ms
+ * @returns {Range | null}
+ */
+export function coming(store, arrived, now) {
+  const { candles, interval } = store;
+  const at = candles.findLastIndex(({ source }) => source === "backfill");
+  const newest = candles[at];
+  if (!newest) return null;
+  const end = nextOpen(interval, newest.open_time);
+  const next = candles[at + 1];
+  if (now - Math.max(arrived, next?.open_time ?? 0) >= QUIET) return null;
+  const whole = !isIncomplete(newest, now) && (!next || (next.open_time === end && !isIncomplete(next, now)));
+  return whole ? null : { start: newest.open_time, end: next ? nextOpen(interval, next.open_time) : end };
+}
+
+/**
+ * @param {Candle} candle
+ * @param {object} known
+ * @param {Store} known.store
+ * @param {readonly Gap[]} known.gaps
+ * @param {Range | null} known.coming
+ * @param {boolean} known.complete whether there is nothing older than the store's first candle
+ * @param {number} now in ms
+ * @returns {Condition}
+ */
+export function condition(candle, { store, gaps, coming, complete }, now) {
+  if (!isIncomplete(candle, now)) return "whole";
+  const start = candle.open_time;
+  const end = nextOpen(store.interval, start);
+  const touches = (/** @type {Range} */ range) => range.start < end && range.end > start;
+  const recorded = gaps.filter((gap) => gap.state !== "repaired" && touches(gap));
+  if (recorded.some(({ state }) => state === "open")) return "coming";
+  if (recorded.length) return "lacking";
+  if (coming && touches(coming)) return "coming";
+  return complete && candle === store.first ? "began" : "lacking";
+}
