@@ -75,7 +75,10 @@ def _refusal(url: str, error: Exception) -> Exception:
     match error:
         # Roles, their passwords and the database itself may be made while a service waits for them.
         case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
-            return Unavailable(f"PostgreSQL at {where} refuses the user: {error}; check user and password in --database")
+            return Unavailable(
+                f"PostgreSQL at {where} refuses the user: {error}; check user and password in --database, or run "
+                "`rtchart migrate`, which makes the services' roles"
+            )
         case asyncpg.InsufficientPrivilegeError():
             return Unavailable(
                 f"PostgreSQL at {where} lets the user not in: {error}; grant it CONNECT, or name another user in --database"
