@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import Process
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from rtchart.broker.table import TableWriter
 from rtchart.broker.topics import SYMBOLS
 from rtchart.core.kline import Kline
 from rtchart.core.symbol import DesiredSymbol
+from rtchart.local.ports import free_ports
 from rtchart.sim.exchange import Address
 from tests.waiting import wait_until
 
@@ -30,14 +31,23 @@ class Pipeline:
     """Producer, inserter, aggregator and web as processes. Each can be killed and started again."""
 
     def __init__(
-        self, folder: Path, *, kafka: str, prefix: str, database: str, exchange: Address, history_hours: float = 0
+        self,
+        folder: Path,
+        *,
+        kafka: str,
+        prefix: str,
+        database: str,
+        exchange: Address,
+        history_hours: float = 0,
+        more: Mapping[str, str] | None = None,
     ) -> None:
+        """``more`` are options of every service, ``RTCHART_…`` without that prefix."""
         self.cluster = Cluster(kafka, prefix)
         self.database = database
-        self.port = _free_port()
+        self.port, *admin_ports = free_ports(5)
         self._folder = folder
         self._processes: dict[str, Process] = {}
-        everyone = {"KAFKA": kafka, "TOPIC_PREFIX": prefix, "LOG_LEVEL": "info"}
+        everyone = {"KAFKA": kafka, "TOPIC_PREFIX": prefix, "LOG_LEVEL": "info", **(more or {})}
         venue = {"EXCHANGE": "sim", "EXCHANGE_WS": exchange.ws, "EXCHANGE_REST": exchange.rest}
         self._options = {
             "producer": {**everyone, **venue, "INSTANCE": "test", "HISTORY_HOURS": str(history_hours)},
@@ -45,6 +55,9 @@ class Pipeline:
             "aggregator": {**everyone, "DATABASE": self._url("rtchart_aggregator")},
             "web": {**everyone, "DATABASE": self._url("rtchart_web"), "PORT": str(self.port)},
         }
+        self.admin_ports = dict(zip(self._options, admin_ports, strict=True))
+        for name, port in self.admin_ports.items():
+            self._options[name]["ADMIN_PORT"] = str(port)
 
     async def start(self, *names: str) -> None:
         """Start these services, or all."""
@@ -67,9 +80,10 @@ class Pipeline:
         await self.start(name)
 
     async def stop(self) -> dict[str, int | None]:
-        """SIGTERM to all that run; their exit codes."""
+        """SIGTERM to all that run; the exit codes of all that were started."""
         for process in self._processes.values():
-            process.send_signal(signal.SIGTERM)
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(20):
             await asyncio.gather(*(process.wait() for process in self._processes.values()))
         codes = {name: process.returncode for name, process in self._processes.items()}
@@ -93,6 +107,19 @@ class Pipeline:
             answer = await client.get(f"http://127.0.0.1:{self.port}/api/v1/{path}", params=parameters)
             assert answer.status_code == 200, answer.text
             return answer.json()
+
+    async def probe(self, name: str, path: str) -> tuple[int, str]:
+        """Status and text of a path on the service's admin port; (0, "") while it does not answer."""
+        async with httpx.AsyncClient(timeout=5) as client:
+            try:
+                answer = await client.get(f"http://127.0.0.1:{self.admin_ports[name]}{path}")
+            except httpx.HTTPError:
+                return 0, ""
+            return answer.status_code, answer.text
+
+    def ended(self) -> dict[str, int]:
+        """Exit codes of services that ended by themselves."""
+        return {name: process.returncode for name, process in self._processes.items() if process.returncode is not None}
 
     async def web_is_ready(self) -> None:
         """Wait until ``/readyz`` answers 200."""
@@ -159,8 +186,3 @@ async def exchange_seconds(exchange: Address, symbol: str, start: int, end: int)
 def content(kline: Kline) -> tuple[str, ...]:
     """A kline's figures, in the order of `stored_seconds`."""
     return tuple(map(str, kline.content))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
