@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock page screenshots bench wheel images clean
+.PHONY: help install run test check format lock page screenshots bench wheel images cluster load deploy e2e clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -83,6 +83,7 @@ lock: ## renew requirements/*.txt and Kafka's list of jars (UPGRADE=--upgrade ta
 # The images are NAME/SERVICE:TAG; REGISTRY=ghcr.io/example/ is put before them.
 REGISTRY ?=
 TAG ?= dev
+NAMESPACE ?= rtchart
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' services/rtchart/__init__.py)
 BUILD = docker build $(DOCKER_BUILD_ARGS) --build-arg VERSION=$(VERSION) \
   --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -92,6 +93,21 @@ images: ## build the image of each service, and print their sizes (TAG=dev, REGI
 	  $(BUILD) --quiet --target $$service --tag $(REGISTRY)rtchart/$$service:$(TAG) . >/dev/null; \
 	  printf '%-12s %5d MB\n' $$service \
 	    $$(( $$(docker image inspect --format '{{.Size}}' $(REGISTRY)rtchart/$$service:$(TAG)) / 1000000 )); done
+
+cluster: ## bring up a local Kubernetes: kind, where it is installed (scripts/cluster says what else)
+	@scripts/cluster up
+
+load: ## put the images into the local cluster
+	@scripts/cluster load $(SERVICES:%=$(REGISTRY)rtchart/%:$(TAG))
+
+# What a local cluster gets unless VALUES says otherwise: no exchange has to be reached.
+VALUES ?= --set exchange.binance.enabled=false,exchange.sim.enabled=true
+deploy: cluster images load ## build, load and install with Helm (NAMESPACE=rtchart, VALUES="--set …" for helm)
+	@eval "$$(scripts/cluster env)"; helm upgrade --install rtchart charts/rtchart --namespace $(NAMESPACE) --create-namespace \
+	  --set image.tag=$(TAG) $(VALUES) --wait --timeout 5m
+
+e2e: install cluster images load ## the end-to-end tests on the local cluster (ARGS="-k symbol" passes options on to pytest)
+	@eval "$$(scripts/cluster env)"; $(BIN)/pytest tests/e2e $(ARGS)
 
 clean: ## remove what was built and fetched here; rtchart-data stays
 	rm -rf .venv node_modules $(VENDOR) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
