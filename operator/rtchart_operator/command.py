@@ -1,0 +1,127 @@
+"""``rtchart-operator``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from rtchart import __version__
+from rtchart.broker import options as kafka_options
+from rtchart.broker.cluster import Cluster
+from rtchart.exchange.base import Rest, Venue
+from rtchart.exchange.clock import VenueClock
+from rtchart.exchange.directory import Directory
+from rtchart.exchange.venues import VENUES, connect, venue
+from rtchart.process import options
+from rtchart.process.clock import now_ms
+from rtchart.process.health import Health
+from rtchart.process.run import Process, run, until_stopped
+from rtchart.store import options as database_options
+from rtchart.store.roles import read_passwords
+from rtchart_operator.api import Api
+from rtchart_operator.controller import Controller
+from rtchart_operator.latency import Speeds
+from rtchart_operator.metrics import SymbolMetrics
+from rtchart_operator.pipeline import Pipeline
+from rtchart_operator.storage import Storage
+from rtchart_operator.watch import watch
+
+
+@click.command("rtchart-operator", context_settings={"show_default": True, "max_content_width": 100})
+@options.option("--namespace", required=True, metavar="NAME", help="Whose Symbols it follows; no others.")
+@options.option("--exchange-rest-binance", metavar="URL", help="Binance's REST address, if not its usual one.")
+@options.option("--exchange-rest-sim", metavar="URL", help="The simulated exchange's REST address.")
+@database_options.database
+@options.option(
+    "--role-passwords",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Let the services' database roles log in with these passwords: a file for each, named as the role.",
+)
+@kafka_options.cluster("rtchart-operator")
+@options.service
+@click.version_option(__version__, prog_name="rtchart-operator")
+def main(
+    namespace: str,
+    exchange_rest_binance: str | None,
+    exchange_rest_sim: str | None,
+    database: str,
+    role_passwords: Path | None,
+    cluster: Cluster,
+    process: Process,
+) -> None:
+    """Turn the Symbol resources of a namespace into what the pipeline is asked for, and tell on them what became of it.
+
+    It brings the database's schema to this version, keeps the topics and their settings, and removes what is past its
+    retention; the database is to be given as its owner's. What streams goes on while it is away. It needs a service account or
+    a kubeconfig (KUBECONFIG) that may read Symbols, write their status, and make Events.
+    """
+    rests = {"binance": exchange_rest_binance, "sim": exchange_rest_sim}
+
+    async def service(health: Health, stopping: asyncio.Event) -> None:
+        venues = [venue(name, rest=rests.get(name)) for name in VENUES]
+        passwords = read_passwords(role_passwords) if role_passwords else {}
+        await serve(namespace, cluster, database, venues, health, stopping, passwords=passwords)
+
+    run("operator", service, process)
+
+
+async def serve(
+    namespace: str,
+    cluster: Cluster,
+    database: str,
+    venues: list[Venue],
+    health: Health,
+    stopping: asyncio.Event,
+    *,
+    passwords: Mapping[str, str] | None = None,
+) -> None:
+    """Run the service until ``stopping`` is set. Kafka, the database, the exchange and the API server may be away."""
+    cluster.settings()  # which says what is wrong with them
+    rests: dict[str, Rest] = {one.name: connect(one, VenueClock())[1] for one in venues}
+    speeds = Speeds(cluster, now_ms)
+    symbol_metrics = SymbolMetrics(speeds.speeds, lambda: storage.books, lambda: storage.run)
+    storage = Storage(database, now_ms, lambda: controller.looked(), passwords=passwords, closed=symbol_metrics.closed)
+    pipeline = Pipeline(cluster, now_ms, lambda: controller.changed())
+    api = Api(namespace)
+    directories = {name: Directory(rest, now_ms) for name, rest in rests.items()}
+    controller = Controller(namespace, api=api, pipeline=pipeline, storage=storage, directories=directories, clock=now_ms)
+
+    async def keep_reporting() -> None:
+        while True:
+            for part, why in (("kafka", pipeline.away), ("database", storage.away), ("symbols", controller.away)):
+                if why:
+                    health.unready(part, why)
+                else:
+                    health.ready(part)
+            health.ready()
+            speeds.keep(controller.identities())
+            await asyncio.sleep(1)
+
+    try:
+        await until_stopped(
+            stopping,
+            watch(namespace, controller),
+            controller.keep_sweeping(),
+            controller.keep_publishing(),
+            controller.keep_telling(),
+            controller.keep_announcing(),
+            *(controller.keep_listing(name) for name in directories),
+            pipeline.keep_topics(),
+            pipeline.keep_probing(),
+            pipeline.follow_symbols(),
+            pipeline.follow_streams(),
+            storage.keep_looking(),
+            storage.keep_sweeping(),
+            speeds.follow(),
+            keep_reporting(),
+        )
+    finally:
+        symbol_metrics.close()
+        await pipeline.aclose()
+        await api.aclose()
+        for rest in rests.values():
+            await rest.aclose()
