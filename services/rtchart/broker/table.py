@@ -11,13 +11,13 @@ from aiokafka import AIOKafkaProducer
 
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.topics import Topic
-from rtchart.core.messages import StreamState, UnreadableRecord, decode, encode
+from rtchart.core.messages import GapOpened, StreamState, UnreadableRecord, decode, encode
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.process.logs import fields
 
 log = logging.getLogger(__name__)
 
-R = TypeVar("R", DesiredSymbol, StreamState)
+R = TypeVar("R", DesiredSymbol, StreamState, GapOpened)
 
 Changes = dict[str, R | None]
 """New records by key; None is a tombstone: the key is gone."""

@@ -57,15 +57,10 @@ KLINES = Topic(
     # 1,500 symbols write about 10 GB a day with zstd; the bytes bound a disk that is shared with others.
     {**_LOG, "retention.ms": str(_DAY), "retention.bytes": str(2 * 1024**3), "segment.ms": str(_HOUR)},
 )
-BACKFILL = Topic(
-    "rtchart.backfill",
-    PARTITIONS,
-    # Records are stamped when they are appended: by their own time (a month ago) the first retention check would drop them.
-    {**_LOG, "message.timestamp.type": "LogAppendTime", "retention.ms": str(_DAY), "retention.bytes": str(2 * 1024**3)},
-)
 CANDLES = Topic("rtchart.candles", PARTITIONS, {**_LOG, "retention.ms": str(_DAY), "segment.ms": str(_HOUR)})
 DEAD_LETTERS = Topic("rtchart.dead-letters", 1, {**_LOG, "retention.ms": str(7 * _DAY)})
 SYMBOLS = Topic("rtchart.symbols", 1, _STATE)
 STREAMS = Topic("rtchart.streams", 1, _STATE)
+REPAIRS = Topic("rtchart.repairs", 1, _STATE)
 
-TOPICS: tuple[Topic, ...] = (KLINES, BACKFILL, CANDLES, DEAD_LETTERS, SYMBOLS, STREAMS)
+TOPICS: tuple[Topic, ...] = (KLINES, CANDLES, DEAD_LETTERS, SYMBOLS, STREAMS, REPAIRS)

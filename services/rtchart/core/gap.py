@@ -65,6 +65,12 @@ def subtract(ranges: Iterable[Range], taken: Iterable[Range]) -> list[Range]:
     return out
 
 
+def common(one: Iterable[Range], other: Iterable[Range]) -> list[Range]:
+    """The seconds that are in both."""
+    ranges = list(one)
+    return subtract(ranges, subtract(ranges, other))
+
+
 def seconds_of(times: Iterable[int]) -> list[Range]:
     """The ranges that single seconds (open times) cover."""
     return normal((time, time + SECOND) for time in times)

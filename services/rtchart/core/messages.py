@@ -1,7 +1,8 @@
 """What travels on Kafka, topic by topic, and the one way it is written and read.
 
 Values are JSON that any client can read; the structs are the schema (`json_schemas`). Keys are the identity as text, so that
-the order holds per symbol: ``binance:BTCUSDT``, and for `StreamState` ``binance:BTCUSDT/INSTANCE``.
+the order holds per symbol: ``binance:BTCUSDT``, for `StreamState` ``binance:BTCUSDT/INSTANCE``, and on ``rtchart.repairs``
+``binance:BTCUSDT/START-END``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from rtchart.core.symbol import DesiredSymbol
 
 
 class GapOpened(msgspec.Struct, frozen=True, tag_field="type", tag="gap"):
-    """On ``rtchart.klines``: seconds ``[start, end)`` (ms) did not come. What fills them follows on the same partition."""
+    """On ``rtchart.klines``: seconds ``[start, end)`` (ms) did not come. What fills them follows on the same partition.
+
+    On ``rtchart.repairs``: they were lost from Kafka before they were stored, and somebody is to ask the exchange for them.
+    """
 
     exchange: str
     symbol: str
@@ -129,6 +133,10 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     last_open_time: int | None = None
     pending: tuple[Range, ...] = ()
     """Gaps whose repair is not finished."""
+    history: tuple[Range, ...] = ()
+    """Of the past that a new symbol is to get, what was not fetched yet: no gap, and below the watermark."""
+    listed_day: int | None = None
+    """As in `Listing`, so that the exchange is asked for it once. None until it said so."""
     detail: str = ""
     """For people: why it is stale, refused or halted."""
 
@@ -148,14 +156,14 @@ class UnreadableRecord(ValueError):
 
 
 def decode_kline_message(value: bytes) -> KlineMessage:
-    """A record of ``rtchart.klines`` or ``rtchart.backfill``. Raises `UnreadableRecord`."""
+    """A record of ``rtchart.klines``. Raises `UnreadableRecord`."""
     try:
         return _kline_messages.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableRecord(str(error)) from None
 
 
-M = TypeVar("M", Revision, DeadLetter, DesiredSymbol, StreamState)
+M = TypeVar("M", Revision, DeadLetter, DesiredSymbol, StreamState, GapOpened)
 
 
 def decode(value: bytes, message: type[M]) -> M:

@@ -12,9 +12,9 @@ from rtchart.broker import options as kafka_options
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.table import Table
-from rtchart.broker.topics import DEAD_LETTERS, KLINES, STREAMS, SYMBOLS
+from rtchart.broker.topics import DEAD_LETTERS, KLINES, REPAIRS, STREAMS, SYMBOLS
 from rtchart.core.interval import HOUR
-from rtchart.core.messages import StreamState
+from rtchart.core.messages import GapOpened, StreamState
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import Venue
 from rtchart.exchange.clock import VenueClock
@@ -26,6 +26,7 @@ from rtchart.process.run import Process, run, until_stopped
 from rtchart.producer.ledger import Patience
 from rtchart.producer.listing import keep_asking
 from rtchart.producer.repair import keep_repairing
+from rtchart.producer.requests import Requests
 from rtchart.producer.service import Producer
 from rtchart.producer.session import LEAVE_WITHIN, Session
 from rtchart.producer.states import States, keep_exporting
@@ -89,13 +90,14 @@ async def serve(
 
     ``history`` (ms) is how much of the past a symbol gets that is new.
     """
-    await ensure_topics(cluster, (KLINES, SYMBOLS, STREAMS, DEAD_LETTERS))
+    await ensure_topics(cluster, (KLINES, SYMBOLS, STREAMS, REPAIRS, DEAD_LETTERS))
     before = await Table(cluster, STREAMS, StreamState).snapshot()
     clock = VenueClock()
     stream, rest = connect(venue, clock)
     producer = Producer(venue.name, stream, clock, health, states=before, patience=patience, history=history)
     session = Session(cluster, producer.outbox, health)
     states = States(producer, instance, session.put, before=before)
+    requests = Requests(producer, session.end)
 
     async def follow() -> None:
         async for changes in Table(cluster, SYMBOLS, DesiredSymbol).follow():
@@ -121,6 +123,8 @@ async def serve(
             keep_repairing(producer, rest),
             keep_asking(producer, rest),
             states.keep_writing(),
+            requests.follow(Table(cluster, REPAIRS, GapOpened)),
+            requests.keep_ending(),
             keep_exporting(producer, rest),
             bury(),
         )

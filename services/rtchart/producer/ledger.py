@@ -2,20 +2,23 @@
 
 ``now`` is the venue's time (ms), estimated from below, everywhere here. Seconds are handed over (to Kafka's client) before
 they are acknowledged; the ledger counts them as there when they are handed over, and as missing again when that was
-`lost`. Two laws, held by ``tests/producer/test_gap_ledger.py``: the watermark never passes a second that is neither
+`lost`. Two laws, held by ``tests/producer/test_ledger_laws.py``: the watermark never passes a second that is neither
 acknowledged nor absent; and whatever is lost on the way, in the end each second is one of the two. Both are about what was
-promised: of a new symbol's history (`Hole.history`) what is fetched is fetched, and the watermark does not wait for it.
+promised. Two kinds of seconds are below the watermark and wanted all the same (`Hole.kind`): a new symbol's history, and
+what was lost after Kafka had acknowledged it. The ledger says what of them is not acknowledged (`Ledger.past`,
+`Ledger.requests`), so that whoever comes after it can go on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain, pairwise
+from collections.abc import Iterable
+from itertools import chain
 
 import msgspec
 
-from rtchart.core.gap import GapReason, Range, normal, seconds_of, subtract
+from rtchart.core.gap import GapReason, Range, common, normal, seconds_of, subtract
 from rtchart.core.interval import SECOND
+from rtchart.producer.holes import Hole, HoleKind, cut, part_of
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -38,25 +41,6 @@ MAX_ASK = 1_000 * SECOND
 """Length of the range that is asked for at once: a page of the venue."""
 
 
-class Hole(msgspec.Struct):
-    """Missing seconds ``[start, end)`` that share a fate."""
-
-    start: int
-    end: int
-    reason: GapReason
-    ask_at: int
-    """Not to be asked for before."""
-    lacked_at: int | None = None
-    """When the venue first said that it has none of them."""
-    announced: bool = False
-    """Whether a `GapOpened` was handed over for it."""
-    history: bool = False
-    """From before the symbol was asked for: wanted, but no gap. One answer settles it, whatever the venue lacks of it."""
-    quiet: bool = False
-    """From before the first kline of a new symbol, which nobody was promised: no gap, and nothing is said of what the venue
-    lacks of it."""
-
-
 class Fill(msgspec.Struct, frozen=True):
     """What an answer of the venue is worth."""
 
@@ -70,11 +54,19 @@ class Ledger:
     """The seconds of one symbol, from the first expected one on."""
 
     def __init__(
-        self, expected: int, patience: Patience, *, now: int, missing: Iterable[Range] = (), history: Range | None = None
+        self,
+        expected: int,
+        patience: Patience,
+        *,
+        now: int,
+        missing: Iterable[Range] = (),
+        history: Iterable[Range] = (),
+        new: bool = False,
     ) -> None:
         """``expected`` is the first second to come; ``missing`` before it are known to be so from an earlier life.
 
-        ``history``, of a symbol that is new, is what shall be fetched from before it was asked for; it may be empty.
+        ``history`` is what shall be fetched from before the symbol was asked for. It is ``new`` when nobody has seen a kline
+        of it before.
         """
         self._patience = patience
         self.expected = expected
@@ -87,7 +79,10 @@ class Ledger:
         self.broken: GapReason | None = "start"
         """Why the next step is no mere step: the connection, or all of this, is new."""
         self._last_version = -1
+        self._new = new
         self._marked: int | None = None
+        self._left: dict[HoleKind, list[Range]] = {"history": [], "request": []}
+        """Of these kinds, what had not been handed over at the mark, or was lost since."""
         self._extended_at = now
         self._silence = patience.silence
         self._asked: Range | None = None
@@ -96,25 +91,28 @@ class Ledger:
         self._failures = 0
         for start, end in normal(missing):
             self._open(start, min(end, expected), "start", now)
-        self._history = history
-        if history is not None and history[0] < history[1]:
-            self._open(*history, "start", now, history=True)
+        self.past = normal(history)
+        """Of the history, what is not known to be on Kafka, or to be lacking at the venue."""
+        for start, end in self.past:
+            self._open(start, end, "start", now, kind="history")
+        self.requests: list[Range] = []
+        """Of what was asked for by `request`, what is not known to be on Kafka again, or absent."""
         self.watermark = self._whole_until
-        """Every second before it is acknowledged by Kafka, or absent, or history."""
+        """Every second before it has been acknowledged by Kafka, or is absent, or history."""
 
     @property
     def began(self) -> bool:
         """Whether anything was promised yet: not of a new symbol of which no kline came."""
-        return self._history is None or self.last_open_time is not None
+        return not self._new or self.last_open_time is not None
 
     @property
     def gaps(self) -> list[Range]:
         """What is missing that was promised."""
-        return [(hole.start, hole.end) for hole in self.holes if not hole.history and not hole.quiet]
+        return self._of("gap", "request")
 
     @property
     def _whole_until(self) -> int:
-        return next((hole.start for hole in self.holes if not hole.history), self.expected)
+        return next((hole.start for hole in self.holes if hole.promised), self.expected)
 
     # ── Seconds that come ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -124,8 +122,8 @@ class Ledger:
         if open_time >= self.expected:
             if open_time > self.expected:
                 reason = self.broken or "step"
-                first = self._history is not None and reason == "start"
-                self._open(self.expected, open_time, reason, now + self._patience.late, quiet=first)
+                first = self._new and reason == "start"
+                self._open(self.expected, open_time, reason, now + self._patience.late, kind="quiet" if first else "gap")
             self.expected = open_time + SECOND
             self.last_open_time = open_time
             self.broken = None
@@ -183,8 +181,8 @@ class Ledger:
             if hole.ask_at > now:
                 continue
             if start < 0:
-                start, self.asks_history = hole.start, hole.history
-            if hole.start >= start + MAX_ASK or hole.history != self.asks_history:
+                start, self.asks_history = hole.start, hole.kind == "history"
+            if hole.start >= start + MAX_ASK or (hole.kind == "history") != self.asks_history:
                 break
             end = min(hole.end, start + MAX_ASK)
         if start < 0:
@@ -209,10 +207,10 @@ class Ledger:
         absent: list[Range] = []
         holes: list[Hole] = []
         for hole in self.holes:
-            for part in _cut(hole, {start, end, *chain(*odd)}):
+            for part in cut(hole, {start, end, *chain(*odd)}):
                 if not start <= part.start < end:
                     holes.append(part)
-                elif part.history:
+                elif part.kind == "history":
                     pass  # what the venue has of it came, and the rest was never published
                 elif any(low <= part.start < high for low, high in odd):
                     part.ask_at = asked_at + self._patience.longest_retry
@@ -221,7 +219,7 @@ class Ledger:
                     part.lacked_at = asked_at if part.lacked_at is None else part.lacked_at
                     part.ask_at = part.lacked_at + self._patience.absent
                     holes.append(part)
-                elif not part.quiet:
+                elif part.kind != "quiet":
                     absent.append((part.start, part.end))
         self.holes = holes
         return Fill(frozenset(missing), normal(absent))
@@ -244,7 +242,7 @@ class Ledger:
 
     def announce(self) -> list[Hole]:
         """The holes that nobody was told of; they count as handed over."""
-        new = [hole for hole in self.holes if not (hole.announced or hole.history or hole.quiet)]
+        new = [hole for hole in self.holes if hole.kind == "gap" and not hole.announced]
         for hole in new:
             hole.announced = True
         return new
@@ -255,17 +253,29 @@ class Ledger:
         Whether they will be asked for: not if they had got through before, and this was a correction, or a repetition.
         """
         end = min(end, self.expected)
-        if self._history is not None and start < self._history[1]:
-            for low, high in self._no_holes(max(start, self._history[0]), min(end, self._history[1])):
-                self._open(low, high, "start", now, history=True)
-            if end <= self._history[1]:
-                return start >= self._history[0]
-            start = self._history[1]
-        if self._marked is not None and start < end:
-            self._marked = min(self._marked, start)
-        for low, high in self._no_holes(max(start, self.watermark), end):
-            self._open(low, high, "step", now)
-        return start >= self.watermark
+        owed = False
+        below: list[tuple[HoleKind, GapReason, list[Range]]] = [
+            ("history", "start", self.past),
+            ("request", "offset_lost", self.requests),
+        ]
+        for kind, reason, ranges in below:
+            for part in common([(start, end)], ranges):
+                owed = True
+                self._left[kind].append(part)
+                for low, high in self._no_holes(*part):
+                    self._open(low, high, reason, now, kind=kind)
+        self._open_again(start, end, "step", now)
+        return owed or start >= self.watermark
+
+    def request(self, start: int, end: int, now: int) -> None:
+        """Seconds that Kafka had acknowledged were lost behind it, and whoever missed them has told of the gap."""
+        end = min(end, self.expected)
+        below = subtract(self._no_holes(start, min(end, self.watermark)), self.requests)
+        self.requests = normal([*self.requests, *below])
+        self._left["request"] += below
+        for part in below:
+            self._open(*part, "offset_lost", now, kind="request")
+        self._open_again(start, end, "offset_lost", now)
 
     def unannounced(self, start: int, end: int) -> None:
         """The announcement of these holes did not get through."""
@@ -274,27 +284,38 @@ class Ledger:
                 hole.announced = False
 
     def mark(self) -> None:
-        """Everything below the first hole has been handed over by now. One mark at a time."""
+        """Everything that is in no hole has been handed over by now. One mark at a time."""
         self._marked = self._whole_until
+        self._left = {"history": self._of("history"), "request": self._of("request")}
 
     def acknowledged(self) -> None:
         """All that was handed over before `mark` has been acknowledged, or was told to be `lost`."""
         if self._marked is not None:
             self.watermark = max(self.watermark, self._marked)
+            self.past, self.requests = normal(self._left["history"]), normal(self._left["request"])
             self._marked = None
 
     # ── Holes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _open(
-        self, start: int, end: int, reason: GapReason, ask_at: int, *, history: bool = False, quiet: bool = False
-    ) -> None:
+    def _of(self, *kinds: HoleKind) -> list[Range]:
+        return [(hole.start, hole.end) for hole in self.holes if hole.kind in kinds]
+
+    def _open_again(self, start: int, end: int, reason: GapReason, now: int) -> None:
+        """Of these seconds those that the watermark has not passed are missing, whatever was handed over."""
+        start = max(start, self.watermark)
+        if self._marked is not None and start < end:
+            self._marked = min(self._marked, start)
+        for low, high in self._no_holes(start, end):
+            self._open(low, high, reason, now)
+
+    def _open(self, start: int, end: int, reason: GapReason, ask_at: int, *, kind: HoleKind = "gap") -> None:
         """Add a hole where there is none; it becomes part of a neighbour that is as new as it."""
-        new = Hole(start, end, reason, ask_at, history=history, quiet=quiet)
+        new = Hole(start, end, reason, ask_at, kind=kind)
         holes = sorted([*self.holes, new], key=lambda hole: hole.start)
         self.holes = holes[:1]
         for hole in holes[1:]:
             last = self.holes[-1]
-            alike = (hole.reason, hole.history, hole.quiet) == (last.reason, last.history, last.quiet)
+            alike = (hole.reason, hole.kind) == (last.reason, last.kind)
             if hole.start == last.end and alike and hole.lacked_at is last.lacked_at is None:
                 last.end = hole.end
                 last.ask_at = min(last.ask_at, hole.ask_at)
@@ -311,7 +332,7 @@ class Ledger:
             return
         taken = normal(ranges)
         self.holes = [
-            _part(hole, start, end) for hole in self.holes for start, end in subtract([(hole.start, hole.end)], taken)
+            part_of(hole, start, end) for hole in self.holes for start, end in subtract([(hole.start, hole.end)], taken)
         ]
 
     def _postpone(self, start: int, end: int, *, until: int) -> None:
@@ -321,19 +342,9 @@ class Ledger:
                 holes.append(hole)
                 continue
             if hole.end > end:  # the rest of a long hole was not asked for yet
-                holes += [_part(hole, hole.start, end), _part(hole, end, hole.end)]
+                holes += [part_of(hole, hole.start, end), part_of(hole, end, hole.end)]
                 holes[-2].ask_at = until
             else:
                 hole.ask_at = until
                 holes.append(hole)
         self.holes = holes
-
-
-def _cut(hole: Hole, at: Iterable[int]) -> Iterator[Hole]:
-    """Its parts between these times, each its own."""
-    edges = sorted({hole.start, hole.end, *(time for time in at if hole.start < time < hole.end)})
-    return (_part(hole, start, end) for start, end in pairwise(edges))
-
-
-def _part(hole: Hole, start: int, end: int) -> Hole:
-    return msgspec.structs.replace(hole, start=start, end=end)

@@ -61,16 +61,12 @@ async def _ask(producer: Producer, rest: Rest) -> bool:
             log.warning("listing changed", extra=fields(symbol=symbol, was=was, trading=trading))
     producer.subscribe()
     for track in tracks.values():
-        if producer.changed.is_set() or rest.used > QUIET or producer.outbox.full:
+        if producer.changed.is_set() or producer.outbox.full:
             break
         if track.listing is None and track.streams and track.listed.tick_size:
-            try:
-                await _introduce(producer, rest, track)
-            except RestError as error:  # of this symbol; the others are not to wait for it
-                log.warning(
-                    "the exchange does not say since when it lists a symbol",
-                    extra=fields(symbol=track.desired.symbol, error=str(error)),
-                )
+            if track.listed_day is None and rest.used <= QUIET:
+                await _ask_day(rest, track)
+            _introduce(producer, track)
     return doubts
 
 
@@ -87,11 +83,20 @@ def _believed(track: Track, said: Listed, now: int) -> Listed:
     return track.listed
 
 
-async def _introduce(producer: Producer, rest: Rest, track: Track) -> None:
-    desired, at = track.desired, producer.clock.now()
-    day = await rest.listed_day(desired.symbol)
-    if day is not None and producer.tracks.get(desired.symbol) is track:
-        track.listing = Listing(desired.exchange, desired.symbol, day, track.listed.tick_size, at, desired.epoch)
+async def _ask_day(rest: Rest, track: Track) -> None:
+    symbol = track.desired.symbol
+    try:
+        track.listed_day = await rest.listed_day(symbol)
+    except RestError as error:  # of this symbol; the others are not to wait for it
+        log.warning("the exchange does not say since when it lists a symbol", extra=fields(symbol=symbol, error=str(error)))
+
+
+def _introduce(producer: Producer, track: Track) -> None:
+    desired = track.desired
+    if track.listed_day is not None and producer.tracks.get(desired.symbol) is track:
+        track.listing = Listing(
+            desired.exchange, desired.symbol, track.listed_day, track.listed.tick_size, producer.clock.now(), desired.epoch
+        )
         producer.outbox.put([track.listing])
 
 

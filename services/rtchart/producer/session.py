@@ -18,9 +18,9 @@ from rtchart.broker import dead_letters
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.publisher import Publisher
 from rtchart.broker.table import Changes, TableWriter
-from rtchart.broker.topics import KLINES, STREAMS
+from rtchart.broker.topics import KLINES, REPAIRS, STREAMS
 from rtchart.core.errors import UserError
-from rtchart.core.messages import DeadLetter, StreamState
+from rtchart.core.messages import DeadLetter, GapOpened, StreamState
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
 from rtchart.producer.outbox import Outbox
@@ -43,6 +43,7 @@ class Session:
         self._outbox = outbox
         self._health = health
         self._states: TableWriter[StreamState] | None = None
+        self._repairs: TableWriter[GapOpened] | None = None
         self._bury: Callable[[list[DeadLetter]], Awaitable[None]] | None = None
         self._open = asyncio.Event()
 
@@ -61,6 +62,7 @@ class Session:
     async def _one(self, patience: float) -> None:
         async with self._cluster.producer(patience=LEAVE_WITHIN) as client:
             self._states = TableWriter(client, self._cluster, STREAMS)
+            self._repairs = TableWriter(client, self._cluster, REPAIRS)
             self._bury = partial(dead_letters.publish, client, self._cluster)
             self._outbox.open(Publisher(client, self._cluster, KLINES))
             self._open.set()
@@ -80,6 +82,12 @@ class Session:
         await self._open.wait()
         assert self._states is not None
         await self._states.put(changes)
+
+    async def end(self, repairs: Changes[GapOpened]) -> None:
+        """Write the ends of repairs, once there is a connection. Raises what Kafka's client does when it fails."""
+        await self._open.wait()
+        assert self._repairs is not None
+        await self._repairs.put(repairs)
 
     async def bury(self, letters: list[DeadLetter]) -> None:
         """Write dead letters, once there is a connection."""

@@ -14,8 +14,7 @@ from rtchart.producer import metrics
 from rtchart.producer.ledger import MAX_ASK, Ledger, Patience
 
 SHOWN_RANGES = 50
-"""Pending ranges that a state names at most; the last of them then covers all further ones."""
-
+"""Ranges of a kind that a state names at most; the last of them then covers all further ones."""
 
 HISTORY_PAGES = 150
 """Pages of the venue's answers that all new symbols' histories may have together. More would hold up the live seconds: ten
@@ -34,9 +33,13 @@ class Resume:
     """What earlier states of a symbol, of any instance, say about where to begin."""
 
     def __init__(self, epoch: int, states: Iterable[StreamState]) -> None:
-        own = sorted((state for state in states if state.epoch == epoch), key=lambda state: state.at)
+        states = sorted(states, key=lambda state: state.at)
+        self.listed_day = next((state.listed_day for state in reversed(states) if state.listed_day is not None), None)
+        """What no life of the symbol changes."""
+        own = [state for state in states if state.epoch == epoch]
         self.watermark = max((state.watermark for state in own if state.watermark is not None), default=None)
         self.pending = own[-1].pending if own else ()
+        self.history = own[-1].history if own else ()
         self._suspended = bool(own) and own[-1].status == "suspended"
         self.new = self.watermark is None
         """Whether nobody has seen this life of the symbol before."""
@@ -59,6 +62,7 @@ class Track:
         "doubted",
         "ledger",
         "listed",
+        "listed_day",
         "listing",
         "recorded",
         "refusal",
@@ -77,7 +81,10 @@ class Track:
         self.refusal = ""
         """Why the venue does not stream it."""
         self.listing: Listing | None = None
+        """What was published of it."""
         self._resume = Resume(desired.epoch, states)
+        self.listed_day = self._resume.listed_day
+        """UTC day (ms) of its first trade, None until the venue said it."""
         self._too_old: list[Range] = []
         """Missing, and older than what is stored: gaps that nobody asks for."""
         self._too_old_told = False
@@ -96,16 +103,18 @@ class Track:
     def begin(self, patience: Patience, now: int, history: int = 0) -> Ledger:
         """Make the ledger. The second that is under way is the first one expected.
 
-        A symbol that is new gets so much of its past (ms) too, so that there is something to see at once. What of it was not
-        fetched when this process ends is not fetched by the next: no watermark tells of it, and it is no gap.
+        A symbol that is new gets so much of its past (ms) too, so that there is something to see at once; one that is not
+        gets what of this was not fetched before.
         """
         expected, floor = now // SECOND * SECOND, self.desired.raw_floor(now)
         missing = self._resume.missing(expected)
         self._too_old, self._too_old_told = [(start, min(end, floor)) for start, end in missing if start < floor], False
         missing = [(max(start, floor), end) for start, end in missing if end > floor]
-        past = (max(expected - history, floor), expected) if self._resume.new and not self.desired.suspend else None
+        new = self._resume.new and not self.desired.suspend
+        past = [(expected - history, expected)] if new else self._resume.history
+        past = [(max(start, floor), end) for start, end in past if end > floor]
         self._resume = Resume(self.desired.epoch, ())
-        self.ledger = Ledger(expected, patience, now=now, missing=missing, history=past)
+        self.ledger = Ledger(expected, patience, now=now, missing=missing, history=past, new=new)
         return self.ledger
 
     def begin_again(self) -> None:
@@ -183,11 +192,13 @@ class Track:
             watermark=self._resume.watermark if ledger is None else ledger.watermark,
             last_open_time=None if ledger is None else ledger.last_open_time,
             pending=self.pending,
+            history=self._resume.history if ledger is None else _few(ledger.past),
+            listed_day=self.listed_day,
             detail=detail,
         )
 
 
 def _few(ranges: list[Range]) -> tuple[Range, ...]:
     if len(ranges) > SHOWN_RANGES:
-        ranges[SHOWN_RANGES - 1 :] = [(ranges[SHOWN_RANGES - 1][0], ranges[-1][1])]
+        return (*ranges[: SHOWN_RANGES - 1], (ranges[SHOWN_RANGES - 1][0], ranges[-1][1]))
     return tuple(ranges)

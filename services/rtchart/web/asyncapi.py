@@ -37,11 +37,11 @@ ANSWERS: tuple[Struct, ...] = (
 
 RECORDS: tuple[tuple[str, Topic, tuple[Struct, ...], str], ...] = (
     ("klines", topics.KLINES, (Kline, GapOpened, Absent, Listing), "identity: `binance:BTCUSDT`"),
-    ("backfill", topics.BACKFILL, (Kline,), "identity"),
     ("candles", topics.CANDLES, (Revision,), "identity"),
     ("deadLetters", topics.DEAD_LETTERS, (DeadLetter,), "identity, or none"),
     ("symbols", topics.SYMBOLS, (DesiredSymbol,), "identity; a null value ends it"),
     ("streams", topics.STREAMS, (StreamState,), "identity/instance"),
+    ("repairs", topics.REPAIRS, (GapOpened,), "identity/start-end; a null value ends it"),
 )
 """The topics: name here, topic, what is on it, and the key."""
 
