@@ -13,8 +13,9 @@ from rtchart.broker.cluster import Cluster
 from rtchart.broker.dead_letters import DeadLetterPublisher
 from rtchart.broker.group import join
 from rtchart.broker.table import Table
-from rtchart.broker.topics import DEAD_LETTERS, KLINES, SYMBOLS
+from rtchart.broker.topics import DEAD_LETTERS, KLINES, REPAIRS, SYMBOLS
 from rtchart.core.symbol import DesiredSymbol
+from rtchart.inserter import repairs
 from rtchart.inserter.service import Inserter, Limits
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
@@ -63,8 +64,9 @@ async def serve(
 ) -> None:
     """Run the service until ``stopping`` is set. Raises `UserError` when Kafka or the database is not there at the start."""
     session, follower = Session(database, health), Session(database, health, part="symbols")
+    asker = Session(database, health, part="repairs")
     await session.check()
-    await ensure_topics(cluster, (KLINES, SYMBOLS, DEAD_LETTERS))
+    await ensure_topics(cluster, (KLINES, SYMBOLS, REPAIRS, DEAD_LETTERS))
     source = Source(await cluster.cluster_id(), cluster.name(KLINES), KLINES.partitions)
     book = Symbols()
     followed, never = asyncio.Event(), asyncio.Event()
@@ -81,7 +83,8 @@ async def serve(
 
     table = Table(cluster, SYMBOLS, DesiredSymbol)
     try:
-        await until_stopped(stopping, insert(), book.follow(table, follower, followed.set))
+        await until_stopped(stopping, insert(), book.follow(table, follower, followed.set), repairs.ask(asker, cluster))
     finally:
         await session.close()
         await follower.close()
+        await asker.close()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from rtchart.core.gap import GapReason, GapState, Range
+from rtchart.core.messages import GapOpened
 from rtchart.store.database import Connection
 
 
@@ -44,6 +45,15 @@ async def unsettled(connection: Connection, windows: Mapping[int, Range]) -> lis
         max(ends, default=0),
     )
     return [GapRow(*row) for row in rows]
+
+
+async def lost(connection: Connection) -> list[GapOpened]:
+    """The open gaps of what Kafka had lost before it was read."""
+    rows = await connection.fetch(
+        """SELECT exchange, symbol.symbol, start_time, end_time, reason, opened_at, epoch FROM gap JOIN symbol USING (symbol_id)
+           WHERE state = 'open' AND reason = 'offset_lost' AND deleted_at IS NULL"""
+    )
+    return [GapOpened(*row) for row in rows]
 
 
 async def save(connection: Connection, rows: Iterable[GapRow]) -> None:

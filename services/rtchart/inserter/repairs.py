@@ -1,0 +1,57 @@
+"""Asking for what Kafka lost before it was stored: each such gap of the ledger goes to ``rtchart.repairs``.
+
+From the table and not from the batch that told of it, so that a gap is asked for whenever the one who found it was killed.
+A producer takes it from there, and the seconds come the usual way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from rtchart.broker.cluster import Cluster
+from rtchart.broker.on_demand import NotPublished, OnDemandProducer
+from rtchart.broker.table import Changes, TableWriter
+from rtchart.broker.topics import REPAIRS
+from rtchart.core.messages import GapOpened
+from rtchart.inserter.session import Session
+from rtchart.process.logs import fields
+from rtchart.store import gaps
+
+log = logging.getLogger(__name__)
+
+EVERY = 5.0
+"""Seconds between looks at the ledger."""
+PATIENCE = 2.0
+"""Seconds that Kafka has to take what is asked for."""
+
+Put = Callable[[Changes[GapOpened]], Awaitable[None]]
+"""Raises `NotPublished`."""
+
+
+async def keep_asking(session: Session, put: Put, *, every: float = EVERY) -> None:
+    """Ask for each gap once, until cancelled. Whoever starts anew asks again for what is still open, which does no harm."""
+    asked: set[str] = set()
+    while True:
+        lost = {f"{gap.identity}/{gap.start}-{gap.end}": gap for gap in await session.patiently(gaps.lost)}
+        asked &= lost.keys()
+        new: Changes[GapOpened] = {key: gap for key, gap in lost.items() if key not in asked}
+        if new:
+            try:
+                await put(new)
+                asked |= new.keys()
+                log.info("asked for what was lost", extra=fields(gaps=len(new)))
+            except NotPublished as error:
+                log.warning("Kafka takes no word of what was lost; trying again", extra=fields(error=str(error)))
+        await asyncio.sleep(every)
+
+
+async def ask(session: Session, cluster: Cluster) -> None:
+    """`keep_asking` of this cluster."""
+    async with OnDemandProducer(cluster, patience=PATIENCE) as client:
+
+        async def put(changes: Changes[GapOpened]) -> None:
+            await client.send(lambda producer: TableWriter[GapOpened](producer, cluster, REPAIRS).put(changes))
+
+        await keep_asking(session, put)
