@@ -6,6 +6,8 @@ export class Drawer {
   #sidebar = find("sidebar", HTMLElement);
   #backdrop = find("backdrop", HTMLDivElement);
   #opener = find("sidebar-open", HTMLButtonElement);
+  /** What it covers: out of reach for the keyboard and for screen readers meanwhile. */
+  #covered = document.querySelectorAll("main, footer, .skip");
   #narrow = matchMedia("(max-width: 760px)");
 
   constructor() {
@@ -22,6 +24,7 @@ export class Drawer {
     this.#sidebar.dataset.open = "";
     this.#backdrop.hidden = false;
     this.#opener.setAttribute("aria-expanded", "true");
+    for (const element of this.#covered) element.toggleAttribute("inert", true);
     find("filter", HTMLInputElement).focus({ preventScroll: true });
   }
 
@@ -30,6 +33,7 @@ export class Drawer {
     delete this.#sidebar.dataset.open;
     this.#backdrop.hidden = true;
     this.#opener.setAttribute("aria-expanded", "false");
+    for (const element of this.#covered) element.toggleAttribute("inert", false);
     this.#opener.focus();
   }
 }
