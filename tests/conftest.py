@@ -9,17 +9,16 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 
 from rtchart.local.kafka import Kafka
 from rtchart.local.postgres import Postgres
 from rtchart.store.migrate import migrate
+from tests.corners import execute, own_database, own_topics, with_name
 
 pytest_plugins = ["tests.web.every_schema"]
 
@@ -48,15 +47,8 @@ async def kafka(engine_folder: Path) -> AsyncIterator[str]:
 @pytest.fixture
 async def topic_prefix(kafka: str) -> AsyncIterator[str]:
     """Put before each topic's name; the topics are deleted after the test."""
-    prefix = f"t{uuid.uuid4().hex[:8]}."
-    yield prefix
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-    try:
-        if mine := [name for name in await admin.list_topics() if name.startswith(prefix)]:
-            await admin.delete_topics(mine)
-    finally:
-        await admin.close()
+    async with own_topics(kafka) as prefix:
+        yield prefix
 
 
 @pytest.fixture(scope="session")
@@ -70,8 +62,8 @@ async def postgres(engine_folder: Path) -> AsyncIterator[str]:
 async def migrated_template(postgres: str) -> str:
     """The name of a database with the current schema; copying it is faster than migrating."""
     name = "rtchart_template"
-    await _execute(postgres, f"CREATE DATABASE {name}")
-    connection = await asyncpg.connect(_with_name(postgres, name))
+    await execute(postgres, f"CREATE DATABASE {name}")
+    connection = await asyncpg.connect(with_name(postgres, name))
     try:
         await migrate(connection)
     finally:
@@ -82,19 +74,15 @@ async def migrated_template(postgres: str) -> str:
 @pytest.fixture
 async def database(postgres: str, migrated_template: str) -> AsyncIterator[str]:
     """URL (superuser) of an empty database with the current schema, for this test alone."""
-    name = f"t{uuid.uuid4().hex[:8]}"
-    await _execute(postgres, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
-    yield _with_name(postgres, name)
-    await _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    async with own_database(postgres, migrated_template) as url:
+        yield url
 
 
 @pytest.fixture
 async def empty_database(postgres: str) -> AsyncIterator[str]:
     """URL (superuser) of a database without a schema, for this test alone."""
-    name = f"t{uuid.uuid4().hex[:8]}"
-    await _execute(postgres, f"CREATE DATABASE {name}")
-    yield _with_name(postgres, name)
-    await _execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    async with own_database(postgres, "template1") as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -106,15 +94,3 @@ def chromium() -> str:
     if os.environ.get("CI"):
         pytest.fail("Chromium is not installed, and CI must run the tests of the page")
     pytest.skip("Chromium is not installed")
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def _with_name(url: str, database: str) -> str:
-    return f"{url.rpartition('/')[0]}/{database}"
