@@ -97,6 +97,7 @@ async def test_first_simulated_then_live_and_no_simulated_second_under_binance(
     async with Running.up(folder, *engines, *away) as up:
         await up.ready()
         assert up.told("Binance cannot be reached") and up.told("(venue sim, the SIMULATED exchange)")
+        assert not up.told("may not become"), "of the one URL's user, each service became its role"
         await wait_until(lambda: up.klines("BTCUSDT", exchange="sim"), 30)
         simulated = content(await up.klines("BTCUSDT", exchange="sim"))
         assert not await up.klines("BTCUSDT", exchange="binance")

@@ -35,8 +35,8 @@ from rtchart.process.run import Process, run
 @options.option(
     "--database",
     metavar="URL",
-    help="A PostgreSQL that runs: postgresql://USER@HOST:PORT/NAME, of the database's owner, whom every service "
-    "then is: the roles with fewer rights are the embedded one's.  [default: an embedded one]",
+    help="A PostgreSQL that runs: postgresql://USER@HOST:PORT/NAME, of the database's owner. Each service becomes the role "
+    "that it needs, where the user may.  [default: an embedded one]",
 )
 @options.option("--host", "127.0.0.1", help="Address of the page, the API and the socket; 0.0.0.0: every one.")
 @options.option("--port", 8000, type=click.IntRange(1, 65535), help="Port of the page, the API and the socket.")

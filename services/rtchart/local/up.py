@@ -31,6 +31,8 @@ from rtchart.local.kafka import Kafka
 from rtchart.local.manifests import read_folder
 from rtchart.local.ports import LOOPBACK, free_ports, in_url
 from rtchart.local.postgres import SUPERUSER, Postgres
+from rtchart.local.roles import as_role
+from rtchart.local.roles import refused as roles_refused
 from rtchart.local.services import SCRAPED, STOP_ORDER, Setting, pipeline, simulated_exchange
 from rtchart.local.status import Screen, follow_status
 from rtchart.local.supervisor import Supervisor
@@ -149,11 +151,19 @@ class Up:
             await postgres.ensure_database(DATABASE)
         else:
             assert options.database is not None
-            # The roles' passwords, if they need some, are not known here.
             urls = dict.fromkeys((SUPERUSER, *ROLES), options.database)
         connection = await connect_database(urls[SUPERUSER], service="up")
         try:
             await migrate(connection)
+            if options.database is not None:
+                # The roles' passwords, if they have some, are not known here.
+                refused = await roles_refused(connection, ROLES)
+                urls |= {role: as_role(options.database, role) for role in ROLES if role not in refused}
+                if refused:
+                    self._screen.warn(
+                        f"the database user may not become {', '.join(refused)}, so services run with all its rights; "
+                        f"as an administrator, GRANT {', '.join(refused)} TO it"
+                    )
         finally:
             await connection.close()
         return kafka.bootstrap if kafka is not None else options.kafka or "", urls
