@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict, fields, replace
 
 from rtchart.core.candle import Candle, fold
 from rtchart.core.interval import MINUTE, MINUTES, SECOND
-from rtchart.core.kline import Identity
+from rtchart.core.kline import Identity, Kline
 from rtchart.core.messages import StreamState
 from rtchart.process.clock import now_ms
+from rtchart.web.api import KlineRow
 from tests.waiting import wait_until
 from tests.web import table
 from tests.web.klines import IDENTITY, kline
@@ -112,6 +113,14 @@ async def test_klines_are_the_stored_seconds(web: Running, stored: list[Candle])
     }
     rest = (await web.get("/klines", symbol="BTCUSDT", limit=50, end=page["next"])).json()
     assert (len(rest["klines"]), rest["next"]) == (10, None)
+
+
+def test_a_row_says_what_a_kline_does() -> None:
+    known = {field.name: field.type for field in fields(Kline)}
+    shown = {field.name: field.type for field in fields(KlineRow)}
+    assert shown.items() <= known.items()
+    # What all rows of a page have in common, and what is nobody's concern outside.
+    assert known.keys() - shown.keys() == {"exchange", "symbol", "epoch", "received_us", "published_us"}
 
 
 async def test_gaps_are_the_ledger(web: Running, stored: list[Candle]) -> None:
