@@ -20,8 +20,8 @@ from rtchart.core.kline import Kline
 from rtchart.core.messages import KlineMessage, encode
 from rtchart.process.clock import now_ms, now_us
 
-LINGER = 0.005
-"""Seconds that a batch waits for more records."""
+LINGER = 0.002
+"""Seconds that records wait for more, while nothing is on its way to Kafka."""
 
 MAX_RECORDS = 5_000
 """Records that close a batch at once; about 400 kB compressed at worst, under the broker's limit for a batch."""
@@ -35,7 +35,11 @@ def partition_of(key: bytes, partitions: int) -> int:
 class Publisher:
     """Writes `KlineMessage` records to one topic, in order per symbol.
 
-    Records handed over within `LINGER` travel together. Use it as an async context manager: leaving it flushes.
+    Records handed over within `LINGER` travel together, and so do all those that come while others are on their way: the busier
+    the machine and the broker, the fewer and larger the requests. aiokafka has one request under way to a broker in any case;
+    what is batched by hand before its turn cannot be joined any more.
+
+    Use it as an async context manager: leaving it flushes.
     """
 
     def __init__(self, producer: AIOKafkaProducer, cluster: Cluster, topic: Topic, *, linger: float = LINGER) -> None:
@@ -62,7 +66,8 @@ class Publisher:
         if self._acked is None:
             loop = asyncio.get_running_loop()
             self._acked = loop.create_future()
-            self._timer = loop.call_later(self._linger, self._close_window)
+            if not self._sending:
+                self._timer = loop.call_later(self._linger, self._close_window)
         acked = self._acked
         if len(self._window) >= MAX_RECORDS:
             self._close_window()
@@ -89,7 +94,12 @@ class Publisher:
         self._window, self._acked, self._timer = [], None, None
         task = asyncio.get_running_loop().create_task(self._send(window, acked))
         self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        task.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        if self._acked is not None and not self._sending and not task.cancelled():
+            self._close_window()
 
     async def _send(self, window: list[KlineMessage], acked: asyncio.Future[int]) -> None:
         try:

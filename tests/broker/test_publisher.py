@@ -1,0 +1,120 @@
+"""When records leave for Kafka, and together with which: with a client whose acknowledgements the test gives."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from rtchart.broker import publisher as publishing
+from rtchart.broker.cluster import Cluster
+from rtchart.broker.publisher import Publisher
+from rtchart.broker.topics import KLINES
+from rtchart.core.kline import Kline
+from rtchart.core.messages import decode_kline_message
+from tests.waiting import wait_until
+
+
+class Batch:
+    """Records as they were appended."""
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
+
+    def append(self, *, key: bytes, value: bytes, timestamp: int) -> object:
+        message = decode_kline_message(value)
+        assert isinstance(message, Kline)
+        self.times.append(message.open_time)
+        return object()
+
+
+class Client:
+    """The part of aiokafka's producer that is used."""
+
+    def __init__(self) -> None:
+        self.sent: list[list[int]] = []
+        self._unanswered: list[asyncio.Future[None]] = []
+
+    def create_batch(self) -> Batch:
+        return Batch()
+
+    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[None]:
+        self.sent.append(batch.times)
+        self._unanswered.append(asyncio.get_running_loop().create_future())
+        return self._unanswered[-1]
+
+    def acknowledge(self) -> None:
+        self._unanswered.pop(0).set_result(None)
+
+    def refuse(self, error: Exception) -> None:
+        self._unanswered.pop(0).set_exception(error)
+
+
+def second(number: int) -> Kline:
+    time = number * 1_000
+    return Kline("sim", "BTCUSDT", time, "1", "1", "1", "1", "0", "0", 0, "0", "0", time + 1_005)
+
+
+def made(linger: float = 0.0) -> tuple[Client, Publisher]:
+    client: Any = Client()
+    return client, Publisher(client, Cluster("localhost:1"), KLINES, linger=linger)
+
+
+async def test_what_comes_while_others_are_on_their_way_leaves_together_after_them() -> None:
+    client, publisher = made()
+    first = publisher.publish([second(1)])
+    await wait_until(lambda: client.sent)
+    later = [publisher.publish([second(number)]) for number in (2, 3)]
+    assert later[0] is later[1] is not first
+    client.acknowledge()
+    await wait_until(lambda: len(client.sent) == 2)
+    assert client.sent == [[1_000], [2_000, 3_000]]
+    assert first.done() and not later[0].done()
+    client.acknowledge()
+    await later[0]
+
+
+async def test_nothing_leaves_before_what_is_on_its_way_was_answered() -> None:
+    """Though it has lingered: the future of the first ends, in one turn with the second's leaving."""
+    client, publisher = made(linger=0.0)
+    first = publisher.publish([second(1)])
+    await wait_until(lambda: client.sent)
+    publisher.publish([second(2)])
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert client.sent == [[1_000]]
+    client.refuse(OSError("gone"))
+    await wait_until(lambda: len(client.sent) == 2)
+    assert isinstance(first.exception(), OSError)
+    client.acknowledge()
+
+
+async def test_a_full_window_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "MAX_RECORDS", 3)
+    client, publisher = made()
+    publisher.publish([second(1)])
+    await wait_until(lambda: client.sent)
+    publisher.publish([second(2), second(3), second(4)])
+    await wait_until(lambda: len(client.sent) == 2)
+    assert client.sent == [[1_000], [2_000, 3_000, 4_000]]
+    client.acknowledge()
+    client.acknowledge()
+    await publisher.flush()
+
+
+async def test_leaving_sends_what_waits() -> None:
+    client, publisher = made(linger=3_600)
+    async with asyncio.TaskGroup() as group, publisher:
+        publisher.publish([second(1)])
+
+        async def answer() -> None:
+            await wait_until(lambda: client.sent)
+            waiting = publisher.publish([second(2)])
+            client.acknowledge()
+            await wait_until(lambda: len(client.sent) == 2)
+            client.acknowledge()
+            await waiting
+
+        group.create_task(answer())
+    assert client.sent == [[1_000], [2_000]]
