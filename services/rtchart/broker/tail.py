@@ -27,8 +27,13 @@ BrokerError = KafkaError
 REPLAY_RECORDS = 240_000
 """Records before the log's end that a tail starts at, at most: about two seconds of reading."""
 
-FETCH_WAIT_MS = 20
-"""A partition that was just read waits for the fetch of the others that is under way, and that waits this long for records."""
+FETCH_WAIT_MS = 100
+"""How long a fetch that finds nothing waits for records.
+
+aiokafka fetches for all partitions as soon as all that came before was taken, and the broker answers with the first record, so
+this delays nothing; each fetch costs the CPU time of tens of records. Only after a taking that lasted 200 ms the next fetch is
+for the other partitions alone, and the last ones wait for its end.
+"""
 
 
 class Tail:

@@ -27,15 +27,16 @@ TICKS_A_SECOND = 62.5
 """Ticks at most, in the long run: one each frame of a display. Every symbol's second ends at the same moment, so that a burst
 (`BURST`) may go faster: made to wait, its last records would be late by as many frames."""
 
-BURST = 16
+BURST = 32
 
-CHUNK = 400
+CHUNK = 200
 """Records taken in a tick, so that clients get the first of a burst while the last are still on their way."""
 
 SILENT = 10.0
-"""Seconds without a record after which the server is not ready, while symbols are asked for."""
+"""Seconds without a kline after which the server is not ready, while symbols are asked for."""
 
-REPLAY_CHUNK = 5_000
+POLL = 5_000
+"""Records read at once, which are also taken at once until all that was there at the start has been read."""
 
 _SAMPLE = 8
 """One in so many klines is measured: at 1,500 a second more would cost more than it tells."""
@@ -75,7 +76,7 @@ class Klines:
 
     @property
     def silent_for(self) -> float:
-        """Seconds since the last record."""
+        """Seconds since the last kline came. Other records say that the broker lives, not that the venue is heard."""
         return time.monotonic() - self._last
 
     @property
@@ -91,16 +92,17 @@ class Klines:
             counter = metrics.records.labels(KLINES.name)
             pace = Pace(TICKS_A_SECOND, BURST)
             while True:
-                records = await reader.poll(1000, CHUNK if reader.caught_up else REPLAY_CHUNK)
-                if not records:
-                    continue
-                self._last = time.monotonic()
+                # All that came, however much: only then is the next of it fetched, while this is being taken.
+                records = await reader.poll(1000, POLL)
                 consumed_us = now_us()
-                published = self._take(records)
+                chunk = CHUNK if reader.caught_up else POLL
+                published: list[int] = []
+                for at in range(0, len(records), chunk):
+                    published += self._take(records[at : at + chunk])
+                    ticked = self._hub.tick(consumed_us)
+                    # The clients' tasks send before more is taken; measuring comes last.
+                    await asyncio.sleep(pace.wait() if ticked and reader.caught_up else 0)
                 counter.inc(len(records))
-                ticked = self._hub.tick(consumed_us)
-                # The clients' tasks send first; measuring comes after.
-                await asyncio.sleep(pace.wait() if ticked and reader.caught_up else 0)
                 if reader.caught_up:
                     for stamp in published:
                         stages.observe("published_to_consumed", (consumed_us - stamp) / 1e6)
@@ -114,7 +116,9 @@ class Klines:
             await asyncio.sleep(1)
 
     def _take(self, records: list[Record]) -> list[int]:
+        """Put the records into the market; when some of the klines among them were published (µs)."""
         published: list[int] = []
+        heard = False
         take = self._market.take
         for index, record in enumerate(records):
             try:
@@ -123,8 +127,12 @@ class Klines:
                 unreadable(KLINES.name, record, error)
                 continue
             take(record.key, message)
-            if index % _SAMPLE == 0 and type(message) is Kline and message.published_us:
-                published.append(message.published_us)
+            if type(message) is Kline:
+                heard = True
+                if index % _SAMPLE == 0 and message.published_us:
+                    published.append(message.published_us)
+        if heard:
+            self._last = time.monotonic()
         return published
 
 
