@@ -6,6 +6,7 @@ import asyncio
 import resource
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,12 +18,14 @@ from websockets.exceptions import ConnectionClosed
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.table import TableWriter
 from rtchart.broker.topics import SYMBOLS
+from rtchart.core.messages import GapOpened
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.local.ports import free_ports
 from rtchart.web import server, service
 from tests.waiting import wait_until
 from tests.web.conftest import BTC
-from tests.web.running import running
+from tests.web.klines import IDENTITY, seconds, this_minute
+from tests.web.running import Running, running
 
 DEADLINE = 30.0
 
@@ -99,6 +102,40 @@ async def test_it_is_not_ready_while_symbols_are_silent(
             table = TableWriter[DesiredSymbol](producer, Cluster(kafka, topic_prefix), SYMBOLS)
             await table.put({str(BTC.identity): suspended})
         await wait_until(lambda: not web.health.reasons)
+
+
+async def test_only_a_kline_ends_the_silence(web: Running) -> None:
+    """Gaps are told of a venue that is not heard, too."""
+    minute = this_minute()
+    klines, entry = web.web.klines, web.web.market.entry(IDENTITY)
+    before = time.monotonic()
+    await web.publish([GapOpened(IDENTITY.exchange, IDENTITY.symbol, minute, minute + 2_000, "silence", minute)])
+    await wait_until(lambda: entry.gaps)
+    now = time.monotonic()
+    assert klines.silent_for >= now - before
+    await web.publish(seconds(minute, 0))
+    await wait_until(lambda: entry.live.newest)
+    assert klines.silent_for < time.monotonic() - before
+
+
+async def test_it_is_not_ready_from_the_moment_it_is_told_to_end(web: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the clients are being sent away, before any of them is gone."""
+    drain = web.web.hub.drain
+    answers: list[int] = []
+
+    async def asked_meanwhile() -> None:
+        answers.append((await web.http.get("/readyz")).status_code)
+        await drain()
+
+    await web.publish(seconds(this_minute(), 0))
+    await wait_until(lambda: not web.health.reasons)
+    monkeypatch.setattr(web.web.hub, "drain", asked_meanwhile)
+    async with web.socket() as socket:
+        await socket.ask(op="ping")
+        await socket.take(op="pong")
+        web.stopping.set()
+        assert (await socket.closed())[0] == 1001
+    assert answers == [503]
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ class Web:
             if self.klines.caught_up:
                 self._health.ready()
             if self.catalog.active() and self.klines.silent_for > SILENT:
-                self._health.unready("klines", f"no record came for {self.klines.silent_for:.0f} s")
+                self._health.unready("klines", f"no kline came for {self.klines.silent_for:.0f} s")
             else:
                 self._health.ready("klines")
             await asyncio.sleep(0.5)
