@@ -99,18 +99,17 @@ def worth_writing(before: Sequence[Condition], after: Sequence[Condition], *, wr
 def news(before: Sequence[Condition], after: Sequence[Condition]) -> list[Condition]:
     """The flips that people are told of as Kubernetes events.
 
-    Not the first "Unknown" of a new resource, and not what only follows from something that is told at the same time.
+    Not that something takes its time, and not what only follows from something else that is told.
     """
-    statuses = {condition.type: condition.status for condition in before}
     changed = flips(before, after)
     told: list[Condition] = []
     for condition in changed:
-        first_look = condition.type not in statuses and condition.status == "Unknown"
+        takes_its_time = condition.status == "Unknown" and condition.reason in ("Pending", "Subscribing")
         follows = condition.reason in ("NotValidated", "Suspended") and condition.type != "Ready"
         repeats = condition.type == "Ready" and any(
             other.reason == condition.reason and other.type != "Ready" and other in told for other in changed
         )
-        if not (first_look or follows or repeats):
+        if not (takes_its_time or follows or repeats):
             told.append(condition)
     return told
 

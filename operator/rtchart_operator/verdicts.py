@@ -124,11 +124,11 @@ def _validated(spec: SymbolSpec | None, problem: str, facts: Facts) -> Verdict:
 
 
 _NOT_STREAMING: dict[StreamStatus, tuple[Status, Reason, str]] = {
-    "subscribing": ("False", "Subscribing", "asked {exchange} for it; no kline came yet"),
-    "stale": ("False", "Stale", "{exchange} sends no klines of it any more; what is missing is fetched"),
+    "subscribing": ("False", "Subscribing", "{exchange} was asked for it and sent nothing yet; see the producer's log"),
+    "stale": ("False", "Stale", "{exchange} sends nothing of it any more; what is missing is fetched when it does"),
     "refused": ("False", "Refused", "{exchange} refuses to stream it; see the producer's log"),
-    "halted": ("False", "NotTrading", "{exchange} does not trade it now"),
-    "suspended": ("False", "Subscribing", "the producer is about to begin with it"),
+    "halted": ("False", "NotTrading", "{exchange} does not trade it now; it streams again when {exchange} does"),
+    "suspended": ("False", "Subscribing", "the producer {instance} was not told yet that it goes on"),
 }
 
 
@@ -149,8 +149,10 @@ def _streaming(spec: SymbolSpec, facts: Facts) -> Verdict:
     if state.status == "streaming":
         return Verdict("True", "Streaming", f"klines come from {spec.exchange} (producer {state.instance})")
     status, reason, message = _NOT_STREAMING[state.status]
-    detail = f": {state.detail}" if state.detail else ""
-    return Verdict(status, reason, message.format(exchange=spec.exchange) + detail)
+    if reason == "Subscribing" and facts.now - facts.since <= FRESH:
+        return Verdict("Unknown", "Subscribing", f"{spec.exchange} is being asked for it (producer {state.instance})")
+    detail = f" ({state.detail})" if state.detail else ""
+    return Verdict(status, reason, message.format(exchange=spec.exchange, instance=state.instance) + detail)
 
 
 def _persisting(spec: SymbolSpec, facts: Facts) -> Verdict:

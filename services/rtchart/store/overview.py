@@ -38,7 +38,7 @@ async def unaggregated(connection: Connection, now: int) -> dict[Identity, int]:
     rows = await connection.fetch(
         f"""SELECT exchange, symbol, count(DISTINCT minute) FROM symbol s
             JOIN (SELECT minute, unnest(symbol_ids) AS symbol_id FROM checkpoint) c USING (symbol_id)
-            WHERE minute < ($1 / {HOUR} - s.kline_hours) * {HOUR} GROUP BY exchange, symbol""",
+            WHERE minute < ($1::bigint / {HOUR} - s.kline_hours) * {HOUR} GROUP BY exchange, symbol""",
         now,
     )
     return {Identity(row[0], row[1]): row[2] for row in rows}
@@ -72,7 +72,7 @@ async def completeness(connection: Connection, *, minutes: int = 60) -> dict[Ide
                 SELECT max(open_time) AS last FROM candle c WHERE c.symbol_id = s.symbol_id AND interval = '1m'
             ) newest CROSS JOIN LATERAL (
                 SELECT sum(received) AS received, min(open_time) AS first FROM candle c
-                WHERE c.symbol_id = s.symbol_id AND interval = '1m' AND open_time > last - $1
+                WHERE c.symbol_id = s.symbol_id AND interval = '1m' AND open_time > last - $1::bigint
             ) recent WHERE last IS NOT NULL AND deleted_at IS NULL""",
         minutes * MINUTE,
     )
