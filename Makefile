@@ -47,6 +47,7 @@ check: install ## format, lint, types, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/asyncapi.py --check
+	$(BIN)/python scripts/configuration.py --check
 	$(BIN)/python scripts/chart.py --check
 	$(BIN)/python scripts/page.py check
 
