@@ -81,7 +81,7 @@ async def serve(
 ) -> None:
     """Run the service until ``stopping`` is set. Kafka, the database, the exchange and the API server may be away."""
     cluster.settings()  # which says what is wrong with them
-    rests: dict[str, Rest] = {one.name: connect(one, VenueClock())[1] for one in venues}
+    rests: dict[str, Rest] = {one.name: connect_rest(one, VenueClock()) for one in venues}
     speeds = Speeds(cluster, now_ms)
     symbol_metrics = SymbolMetrics(speeds.speeds, lambda: storage.books, lambda: storage.run)
     storage = Storage(database, now_ms, lambda: controller.looked(), passwords=passwords, closed=symbol_metrics.closed)

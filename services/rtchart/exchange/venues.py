@@ -43,7 +43,13 @@ def _usable(url: str, schemes: tuple[str, ...]) -> bool:
 
 def connect(venue: Venue, clock: VenueClock) -> tuple[Stream, Rest]:
     """The venue's stream and REST client; both feed the clock. Every known venue speaks Binance's protocol so far."""
-    from rtchart.exchange.binance.rest import BinanceRest
     from rtchart.exchange.binance.stream import BinanceStream
 
-    return BinanceStream(venue), BinanceRest(venue, clock)
+    return BinanceStream(venue), connect_rest(venue, clock)
+
+
+def connect_rest(venue: Venue, clock: VenueClock) -> Rest:
+    """The venue's REST client alone, for who streams nothing and has no packages for it."""
+    from rtchart.exchange.binance.rest import BinanceRest
+
+    return BinanceRest(venue, clock)
