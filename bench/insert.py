@@ -14,7 +14,9 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -104,7 +106,8 @@ async def main(symbols: int, seconds: int, size: int, rounds: int) -> None:
 
             async def copy() -> None:
                 for part in texts:
-                    await connection.copy_to_table("bare_1s", source=memoryview(part), format="text")  # type: ignore[arg-type]
+                    view: Any = memoryview(part)  # handed over whole, which the type of `source` does not know
+                    await connection.copy_to_table("bare_1s", source=view, format="text", delimiter=klines.DELIMITER)
 
             async def insert() -> None:
                 writer = Writer(session, book, SOURCE, publish)  # a new one: a writer remembers what came again
@@ -173,8 +176,8 @@ async def empty(connection: Connection) -> None:
 
 def text(batch: Batch, book: Symbols) -> bytes:
     """A batch's rows in the text format of COPY."""
-    rows = [(book.rows[m.exchange, m.symbol].symbol_id, m) for m in batch.messages if isinstance(m, Kline)]
-    return klines.copy_text(((symbol_id, kline.open_time), kline) for symbol_id, kline in rows)
+    found = ((book.rows[m.exchange, m.symbol].symbol_id, m) for m in batch.messages if isinstance(m, Kline))
+    return klines.copy_text(chain.from_iterable(klines.rows(symbol_id, [kline]) for symbol_id, kline in found))
 
 
 async def timed(work: Callable[[], Awaitable[None]]) -> float:

@@ -12,6 +12,7 @@ import asyncpg
 from rtchart.core.interval import HOUR, SECOND
 from rtchart.core.kline import Kline
 from rtchart.core.messages import KlineMessage, encode
+from rtchart.core.symbol import DesiredSymbol
 
 NOW = 1_763_800_000_000 // HOUR * HOUR + HOUR // 2
 """The clock of these tests: half past an hour."""
@@ -36,6 +37,11 @@ def kline(second: int, *, symbol: str = "BTCUSDT", version: int = 0, price: str 
         version=open_time + SECOND + version,
         **{"volume": "1.500", "trades": 3, **fields},
     )
+
+
+def desired(**fields: Any) -> DesiredSymbol:
+    """What is wanted of BTCUSDT."""
+    return DesiredSymbol(**{"exchange": "sim", "symbol": "BTCUSDT", "epoch": 1, **fields})
 
 
 @dataclass(frozen=True)

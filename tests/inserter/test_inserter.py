@@ -81,13 +81,6 @@ async def publisher(cluster: Cluster) -> AsyncIterator[Publisher]:
         yield publisher
 
 
-@pytest.fixture
-async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database)
-    yield connection
-    await connection.close()
-
-
 @asynccontextmanager
 async def inserter(cluster: Cluster, database: str, limits: Limits = QUICK) -> AsyncIterator[Health]:
     """The service in this process."""

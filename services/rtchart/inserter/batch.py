@@ -19,7 +19,6 @@ from rtchart.core.kline import Identity, InvalidKline, Kline, check
 from rtchart.core.messages import Absent, DeadLetter, DeadLetterReason, GapOpened, KlineMessage, Listing, UnreadableRecord
 from rtchart.core.messages import decode_kline_message as decode
 from rtchart.core.symbol import raw_floor
-from rtchart.store.klines import Second
 from rtchart.store.offsets import Move
 from rtchart.store.symbols import SymbolRow
 
@@ -128,9 +127,8 @@ class Plan:
     """The time (ms) that its floors are of."""
     planned: int = 0
     """How many of the batch's records are in it."""
-    seconds: dict[Second, Kline] = field(default_factory=dict)
-    times: set[int] = field(default_factory=set)
-    """The open times of ``seconds``, once the plan is whole."""
+    seconds: dict[int, dict[int, Kline]] = field(default_factory=dict)
+    """By symbol and open time; none is empty."""
     opened: dict[int, list[GapOpened]] = field(default_factory=dict)
     absent: dict[int, list[Absent]] = field(default_factory=dict)
     listings: dict[int, Listing] = field(default_factory=dict)
@@ -138,12 +136,16 @@ class Plan:
     unknown: dict[tuple[str, str], int] = field(default_factory=dict)
     """(exchange, symbol) without a row, or with one of an older epoch, and the newest epoch in the batch: the plan is good for
     nothing before these have their rows."""
-    places: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
-    """Of each (exchange, symbol) met: its id, its epoch and its raw floor."""
+    places: dict[tuple[str, str], tuple[int, int, dict[int, Kline]]] = field(default_factory=dict)
+    """Of each (exchange, symbol) with seconds: its epoch, its raw floor and its part of ``seconds``."""
     dropped_old: int = 0
     """Klines below the raw floor: their seconds are not kept any more, their candles are not folded again."""
     dropped_epoch: int = 0
     """Klines of a life of the symbol that is over."""
+
+    def times(self) -> set[int]:
+        """The open times of ``seconds``."""
+        return set().union(*self.seconds.values())
 
 
 def extend(out: Plan, batch: Batch, symbols: Mapping[tuple[str, str], SymbolRow], topic: str) -> None:
@@ -151,7 +153,7 @@ def extend(out: Plan, batch: Batch, symbols: Mapping[tuple[str, str], SymbolRow]
 
     ``symbols`` are the rows by (exchange, symbol).
     """
-    places, latest, keep = out.places, out.at + FUTURE, out.seconds.setdefault
+    places, latest = out.places, out.at + FUTURE
     for number, message in enumerate(islice(batch.messages, out.planned, None), out.planned):
         if isinstance(message, Refusal):
             refusal: Refusal | None = message
@@ -159,11 +161,12 @@ def extend(out: Plan, batch: Batch, symbols: Mapping[tuple[str, str], SymbolRow]
             # The common case, in as few steps as can be: a kline of a symbol that was met before.
             place = places.get((message.exchange, message.symbol))
             if place is not None and isinstance(message, Kline):
-                symbol_id, epoch, floor = place
-                if message.epoch == epoch and floor <= message.open_time <= latest:
-                    held = keep((symbol_id, message.open_time), message)
+                epoch, floor, seconds = place
+                open_time = message.open_time
+                if message.epoch == epoch and floor <= open_time <= latest:
+                    held = seconds.setdefault(open_time, message)
                     if held is not message:
-                        out.seconds[symbol_id, message.open_time] = newer(held, message)
+                        seconds[open_time] = newer(held, message)
                     continue
             refusal = _sort(out, message, symbols)
         if refusal is not None:
@@ -183,15 +186,14 @@ def _sort(out: Plan, message: KlineMessage, symbols: Mapping[tuple[str, str], Sy
         out.dropped_epoch += isinstance(message, Kline)
     elif isinstance(message, Kline):
         floor = raw_floor(row.kline_hours, out.at)
-        out.places[name] = (row.symbol_id, row.epoch, floor)
         if message.open_time > out.at + FUTURE:
             return Refusal("invalid_kline", f"open_time {message.open_time} is more than a week after {out.at}")
         if message.open_time < floor:
             out.dropped_old += 1
         else:
-            key = (row.symbol_id, message.open_time)
-            held = out.seconds.get(key)
-            out.seconds[key] = message if held is None else newer(held, message)
+            seconds = out.seconds.setdefault(row.symbol_id, {})
+            seconds[message.open_time] = newer(seconds.get(message.open_time, message), message)
+            out.places[name] = (row.epoch, floor, seconds)
     elif isinstance(message, GapOpened):
         out.opened.setdefault(row.symbol_id, []).append(message)
     elif isinstance(message, Absent):

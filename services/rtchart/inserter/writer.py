@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from rtchart.core.gap import Range
 from rtchart.core.interval import DAY, HOUR, MINUTE
@@ -32,9 +33,6 @@ CAREFUL_BATCHES = 20
 
 PLAN_AGE = MINUTE
 """Milliseconds for which a plan made ahead is good: after an outage the raw floor is another."""
-
-NARROW = 10 * MINUTE
-"""A batch that spans no more (ms) is looked up by one window for all of its symbols, which is cheaper to find."""
 
 LATENCIES_PER_BATCH = 100
 
@@ -118,7 +116,6 @@ class Writer:
             await self._book.ensure(connection, work.unknown)
             work = Plan(now)
             extend(work, batch, self._book.rows, self._source.topic)
-        work.times = {open_time for _, open_time in work.seconds}
         await self._ensure_partitions(connection, work)
         try:
             async with connection.transaction():
@@ -129,7 +126,7 @@ class Writer:
                         work.opened.setdefault(symbol_id, []).append(gap)
                 if work.letters:
                     await dead_letters.keep(connection, work.letters)
-                stored = Stored([], [], 0)
+                stored = Stored(0, 0, 0, {})
                 if work.seconds:
                     stored = await klines.insert(connection, work.seconds, all_new=not self._careful)
                     await klines.append_checkpoints(connection, stored.touched, at=now)
@@ -139,13 +136,13 @@ class Writer:
         except Exception:
             self._hours.clear()  # perhaps a partition was dropped
             raise
-        came_again = len(stored.inserted) < len(work.seconds)
+        came_again = bool(stored.changed or stored.unchanged)
         self._careful = CAREFUL_BATCHES if came_again else max(0, self._careful - 1)
         return work, stored
 
     async def _ensure_partitions(self, connection: Connection, work: Plan) -> None:
         # In a transaction of its own: making one waits for others, and should hold nothing then.
-        hours = {time - time % HOUR for time in work.times} - self._hours
+        hours = {time - time % HOUR for time in work.times()} - self._hours
         if hours:
             await klines.ensure_partitions(connection, hours, ahead=DAY)
             self._hours |= hours
@@ -176,8 +173,8 @@ class Writer:
         metrics.BATCH_ROWS.observe(len(batch))
         metrics.BATCH_SECONDS.observe(seconds)
         for result, count in (
-            ("inserted", len(stored.inserted)),
-            ("changed", len(stored.changed)),
+            ("inserted", stored.inserted),
+            ("changed", stored.changed),
             ("unchanged", stored.unchanged),
             ("dropped_old", work.dropped_old),
             ("dropped_epoch", work.dropped_epoch),
@@ -186,19 +183,15 @@ class Writer:
         for letter in work.letters:
             metrics.DEAD_LETTERS.labels(letter.reason).inc()
         now = self._clock()
-        for kline in list(work.seconds.values())[:: len(work.seconds) // LATENCIES_PER_BATCH + 1]:
+        every = chain.from_iterable(of.values() for of in work.seconds.values())
+        for kline in islice(every, None, None, len(batch) // LATENCIES_PER_BATCH + 1):
             if kline.source == "stream":  # the version of a REST row is not when it happened
                 observe("exchange_to_inserted", (now - kline.version) / 1000)
 
 
 def _windows(work: Plan) -> dict[int, Range]:
     """The time from the first to the last that the batch says of each symbol, by its id."""
-    windows: dict[int, Range] = {}
-    if work.times and max(work.times) - min(work.times) < NARROW:
-        windows = dict.fromkeys({symbol_id for symbol_id, _ in work.seconds}, (min(work.times), max(work.times) + 1))
-    else:
-        for symbol_id, open_time in work.seconds:
-            _widen(windows, symbol_id, open_time, open_time + 1)
+    windows: dict[int, Range] = {symbol_id: (min(of), max(of) + 1) for symbol_id, of in work.seconds.items()}
     for told in (work.opened, work.absent):
         for symbol_id, messages in told.items():
             for message in messages:

@@ -19,13 +19,13 @@ _OUTAGES = (
 def is_refusal(error: BaseException) -> bool:
     """Whether the data is at fault: the same rows will be refused each time.
 
-    True for SQLSTATE classes 22 (data exception) and 23 (integrity constraint), and for values that asyncpg itself cannot
-    write, but not for a second without a partition: that is made, and then it is stored.
+    True for SQLSTATE classes 22 (data exception) and 23 (integrity constraint), and for values that asyncpg or msgspec cannot
+    write at all, but not for a second without a partition: that is made, and then it is stored.
     """
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state[:2] in ("22", "23") and not is_missing_partition(error)
-    return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    return isinstance(error, OverflowError) or (isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError))
 
 
 def is_missing_partition(error: BaseException) -> bool:
