@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.async_api import ConsoleMessage, Page
+from playwright.async_api import ConsoleMessage, Error, Page
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -16,17 +16,39 @@ ARGUMENTS = [
 ]
 
 
+CHANGED = "net::ERR_NETWORK_CHANGED"
+"""Chromium aborts what it loads, loopback included, when an interface of the machine comes or goes: a container's, say."""
+
+
 def complaints(page: Page) -> list[str]:
-    """What the page's console will have complained about: errors, warnings, and exceptions that nobody caught."""
+    """What the page's console will have complained about: errors, warnings, and exceptions that nobody caught.
+
+    What the machine did to its network is not the page's.
+    """
     found: list[str] = []
 
     def console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if message.type in ("error", "warning") and CHANGED not in message.text:
             found.append(f"{message.type}: {message.text}")
 
     page.on("console", console)
     page.on("pageerror", lambda error: found.append(f"exception: {error}"))
     return found
+
+
+async def visit(page: Page, url: str) -> None:
+    """Open the page; anew when the machine's network changed while its modules were loading, which no page survives."""
+    changed: list[str] = []
+    page.on("requestfailed", lambda request: changed.append(request.url) if request.failure == CHANGED else None)
+    while True:
+        changed.clear()
+        try:
+            await page.goto(url)
+        except Error as error:
+            if CHANGED not in str(error):
+                raise
+        if not changed or await page.evaluate("() => 'rtchart' in window"):
+            return
 
 
 async def inspect(page: Page, what: str) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.page import market
-from tests.page.browser import until
+from tests.page.browser import until, visit
 from tests.page.stage import Stage
 
 pytestmark = pytest.mark.browser
@@ -53,7 +53,7 @@ CONTRASTS = """() => {
 
 
 async def shown(page: Page, stage: Stage) -> None:
-    await page.goto(stage.url)
+    await visit(page, stage.url)
     await until(page, "r.candles().length >= 400")
     await expect(page.locator("#symbols .change").first).to_contain_text("%")
 

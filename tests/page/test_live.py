@@ -17,7 +17,7 @@ from rtchart.core.kline import Identity
 from rtchart.process.clock import now_ms
 from rtchart.sim.exchange import Address, Config, Exchange
 from rtchart.store import symbols
-from tests.page.browser import inspect, painted_colours, until
+from tests.page.browser import inspect, painted_colours, until, visit
 from tests.pipeline.running import EPOCH, Pipeline
 from tests.waiting import wait_until
 
@@ -89,7 +89,7 @@ async def store_past(database: str, exchange: Address, symbol: str) -> None:
 
 
 async def opened(page: Page, pipeline: Pipeline, query: str = "") -> None:
-    await page.goto(f"http://127.0.0.1:{pipeline.port}/{query}")
+    await visit(page, f"http://127.0.0.1:{pipeline.port}/{query}")
     await until(page, "r.candles().length >= 500")
 
 
@@ -146,13 +146,14 @@ async def test_history_is_loaded_by_scrolling_to_its_beginning(running: Pipeline
         return bool(await inspect(page, "candles().length") >= STORED["1m"])
 
     await wait_until(all_there, 30, every=0.1)
-    times = [candle["open_time"] for candle in await inspect(page, "candles()")]
-    assert times == list(range(times[0], times[-1] + 1, MINUTE))
+    # What was stored is whole; on a slow machine minutes may have passed before the services streamed.
+    times = [candle["open_time"] for candle in await inspect(page, "candles()")][: STORED["1m"]]
+    assert times == list(range(times[0], times[0] + STORED["1m"] * MINUTE, MINUTE))
     await moved(page)
 
 
 async def test_seconds_that_were_left_out_appear_in_their_place(running: Pipeline, exchange: Exchange, page: Page) -> None:
-    await page.goto(f"http://127.0.0.1:{running.port}/?symbol=BTCUSDT&interval=1s")
+    await visit(page, f"http://127.0.0.1:{running.port}/?symbol=BTCUSDT&interval=1s")
     await until(page, "r.candles().length >= 3")
     start = exchange.clock.now() // 1000 * 1000 + 2_000
     end = start + 4_000

@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 from rtchart.core.interval import DAY, HOUR, MINUTE
 from rtchart.process.clock import now_ms
 from tests.page import market
-from tests.page.browser import inspect, painted_colours, until
+from tests.page.browser import inspect, painted_colours, until, visit
 from tests.page.stage import Stage
 from tests.waiting import wait_until
 
@@ -21,7 +21,7 @@ UP_LIGHT, DOWN_LIGHT, UP_DARK, WARN_LIGHT = (11, 138, 116), (208, 53, 74), (47, 
 
 async def opened(page: Page, stage: Stage, query: str = "") -> Page:
     """The page, with a snapshot drawn."""
-    await page.goto(stage.url + query)
+    await visit(page, stage.url + query)
     await until(page, "r.candles().length >= 400")
     return page
 
@@ -176,7 +176,7 @@ async def test_what_a_page_of_history_lacks_is_explained_by_the_ledger(stage: St
 async def test_the_past_of_a_new_symbol_comes_calmly(stage: Stage, page: Page) -> None:
     now = now_ms() // MINUTE * MINUTE
     stage.beginning = now
-    await page.goto(stage.url)
+    await visit(page, stage.url)
     await until(page, "r.candles().length >= 1")
     await wait_until(lambda: stage.pages)  # nothing older is there, and the page knows it
     await until(page, "r.marked() === 0")
@@ -272,7 +272,7 @@ async def test_a_tab_that_wakes_up_with_a_dead_connection_resumes(stage: Stage, 
 
 async def test_a_refused_view_is_said_and_tried_again(stage: Stage, page: Page) -> None:
     stage.unknown = True
-    await page.goto(stage.url)
+    await visit(page, stage.url)
     await expect(page.locator("#notice")).to_have_text("Nothing to show: BTCUSDT is not followed.")
     stage.unknown = False
     await until(page, "r.candles().length >= 400")
@@ -335,7 +335,7 @@ async def test_the_filter_and_the_keyboard(stage: Stage, page: Page) -> None:
 
 async def test_no_symbols_says_how_to_add_one_and_the_first_appears(stage: Stage, page: Page) -> None:
     stage.symbols = []
-    await page.goto(stage.url)
+    await visit(page, stage.url)
     await expect(page.locator("#notice")).to_contain_text("Add a Symbol manifest")
     stage.symbols = ["BTCUSDT"]
     identity = {"exchange": "binance", "intervals": market.INTERVALS, "status": "streaming", "price": None}
@@ -352,7 +352,7 @@ async def test_the_theme_follows_the_system_and_the_button(stage: Stage, page: P
     await button.click()
     await expect(button).to_have_text("Theme: light")
     await wait_until(lambda: _has(page, UP_LIGHT))
-    await page.reload()
+    await visit(page, page.url)
     await expect(button).to_have_text("Theme: light")
 
 
