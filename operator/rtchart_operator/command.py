@@ -14,7 +14,7 @@ from rtchart.broker.cluster import Cluster
 from rtchart.exchange.base import Rest, Venue
 from rtchart.exchange.clock import VenueClock
 from rtchart.exchange.directory import Directory
-from rtchart.exchange.venues import VENUES, connect, venue
+from rtchart.exchange.venues import VENUES, connect_rest, venue
 from rtchart.process import options
 from rtchart.process.clock import now_ms
 from rtchart.process.health import Health
@@ -92,11 +92,11 @@ async def serve(
 
     async def keep_reporting() -> None:
         while True:
-            for part, why in (("kafka", pipeline.away), ("database", storage.away), ("symbols", controller.away)):
-                if why:
-                    health.unready(part, why)
-                else:
+            for part, why in (("kafka", pipeline.away), ("database", storage.away), ("kubernetes", controller.away)):
+                if why == "":
                     health.ready(part)
+                else:
+                    health.unready(part, why or "not asked yet")
             health.ready()
             speeds.keep(controller.identities())
             await asyncio.sleep(1)
