@@ -46,7 +46,7 @@ async def connection(database: str) -> AsyncIterator[asyncpg.Connection]:
 async def gap(connection: asyncpg.Connection, symbol: str, start: int, *, reason: str = "offset_lost") -> None:
     await connection.execute(
         """INSERT INTO gap (symbol_id, start_time, end_time, state, reason, opened_at)
-           SELECT symbol_id, $2, $2 + 5000, 'open', $3, $2 + 9000 FROM symbol WHERE symbol = $1""",
+           SELECT symbol_id, $2::bigint, $2 + 5000, 'open', $3, $2 + 9000 FROM symbol WHERE symbol = $1""",
         symbol,
         T + start,
         reason,
@@ -76,7 +76,9 @@ async def test_each_gap_is_asked_for_once_and_again_by_who_starts_anew(database:
         await wait_until(lambda: len(kafka.log) == 2)
     assert kafka.log[0] == first
     assert kafka.log[1].keys() == {f"sim:B/{T}-{T + 5000}"}
-    await connection.execute("UPDATE gap SET state = 'repaired', closed_at = 0 WHERE symbol_id = 2")
+    await connection.execute(
+        "UPDATE gap SET state = 'repaired', closed_at = 0 FROM symbol s WHERE gap.symbol_id = s.symbol_id AND symbol = 'B'"
+    )
     async with asking(database, kafka):
         await wait_until(lambda: len(kafka.log) == 3)
     assert kafka.log[2] == first

@@ -25,6 +25,8 @@ class Says(Rest):
         self.trading: Trading = "trading"
         self.tick_size = TICK
         self.answers = 0
+        self.days = 0
+        """How often it was asked since when a symbol is listed."""
         self.once: list[Trading] = []
         """Answers that come first."""
         self.silent_about: set[str] = set()
@@ -38,6 +40,7 @@ class Says(Rest):
         return {name: Listed(trading, "" if trading == "unknown" else self.tick_size) for name in symbols}
 
     async def listed_day(self, symbol: str) -> int | None:
+        self.days += 1
         if symbol in self.silent_about:
             raise RestError("no answer")
         return T // DAY * DAY
@@ -138,3 +141,22 @@ async def test_a_tick_size_that_is_left_out_leaves_what_is_known() -> None:
         track.listing = None
         await wait_until(lambda: track.listing)
     assert {message.tick_size for message in world.kafka.log if isinstance(message, Listing)} == {TICK}
+
+
+async def test_since_when_it_is_listed_is_asked_for_once_whatever_becomes_of_the_word_of_it() -> None:
+    world = World()
+    rest = Says(world)
+    track = world.producer.tracks["A"]
+    async with asking(world, rest):
+        await wait_until(lambda: track.listing)
+        track.listing = None  # as when Kafka did not take it
+        await wait_until(lambda: track.listing)
+    assert rest.days == 1
+
+    world = World({"sim:A/one": track.state("one", T, 0)})
+    rest = Says(world)
+    async with asking(world, rest):
+        await wait_until(lambda: world.producer.tracks["A"].listing)
+    assert rest.days == 0
+    (listing,) = [message for message in world.kafka.log if isinstance(message, Listing)]
+    assert listing.listed_day == T // DAY * DAY

@@ -94,12 +94,14 @@ class Rest:
 class World:
     """One symbol whose seconds come one by one, as fast as a test likes."""
 
-    def __init__(self, states: Mapping[str, StreamState] | None = None, desired: DesiredSymbol = A) -> None:
+    def __init__(
+        self, states: Mapping[str, StreamState] | None = None, desired: DesiredSymbol = A, *, history: int = 0
+    ) -> None:
         self.local = 0.0
         self.clock = VenueClock(local=lambda: self.local)
         self.clock.set(T)
         self.kafka = Kafka()
-        self.producer = Producer("sim", Silent(), self.clock, Health(), states=states, in_flight=100)
+        self.producer = Producer("sim", Silent(), self.clock, Health(), states=states, in_flight=100, history=history)
         self.producer.outbox.open(self.kafka)
         self.producer.desire({"sim:A": desired})
         self.producer.tracks["A"].recorded = True  # there are no states here

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from rtchart.broker.cluster import Cluster
 from rtchart.core.interval import DAY, SECOND
 from rtchart.core.messages import StreamState
+from rtchart.exchange.binance.rest import BinanceRest
 from rtchart.producer.ledger import Patience
 from rtchart.sim.exchange import Address, Config, Exchange
 from tests.producer.venue import EPOCH, Topics, producer, topics, whole
@@ -134,6 +135,49 @@ async def test_a_start_refills_from_the_watermark(
     assert refilled >= set(range(last + 2 * SECOND, last + 25 * SECOND, SECOND))
     # The last state, written at the end, says how far all is whole.
     await wait_until(lambda: (state := there.state("BTCUSDT", "two")) and (state.watermark or 0) > last + 40 * SECOND)
+
+
+async def test_a_first_history_that_was_interrupted_is_fetched_by_the_next(
+    cluster: Cluster, there: Topics, address: Address, exchange: Exchange
+) -> None:
+    past = 2_500 * SECOND
+    exchange.faults.reject_rest(503, requests=1_000_000)
+    await there.want("BTCUSDT")
+    async with producer(cluster, address, history=past) as first:
+        await streaming(there, "BTCUSDT")
+        state = there.state("BTCUSDT")
+        assert state is not None
+        ((start, end),) = state.history
+        assert end - start == past
+        await first.crash()
+    exchange.faults.reject_rest(503, requests=0)
+    async with producer(cluster, address):  # which gives no new symbol a history
+        await wait_until(lambda: whole(there, "BTCUSDT", end) and there.klines("BTCUSDT"))
+        await wait_until(lambda: min(kline.open_time for kline in there.klines("BTCUSDT")) == start)
+        await wait_until(lambda: (state := there.state("BTCUSDT")) and not state.history)
+    assert not there.missing("BTCUSDT")
+    assert {kline.source for kline in there.klines("BTCUSDT") if kline.open_time < end} == {"backfill"}
+    assert not [gap for gap in there.gaps("BTCUSDT") if gap.start < end]
+
+
+async def test_since_when_a_symbol_is_listed_is_asked_once_and_told_at_each_start(
+    cluster: Cluster, there: Topics, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    listed_day = BinanceRest.listed_day
+
+    async def counted(rest: BinanceRest, symbol: str) -> int | None:
+        asked.append(symbol)
+        return await listed_day(rest, symbol)
+
+    monkeypatch.setattr(BinanceRest, "listed_day", counted)
+    await there.want("BTCUSDT", "ETHUSDT")
+    async with producer(cluster, address):
+        await wait_until(lambda: there.listings("BTCUSDT") and there.listings("ETHUSDT"))
+    async with producer(cluster, address):
+        await wait_until(lambda: len(there.listings("BTCUSDT")) == len(there.listings("ETHUSDT")) == 2)
+    assert sorted(asked) == ["BTCUSDT", "ETHUSDT"]
+    assert len({listing.listed_day for listing in there.listings("BTCUSDT")}) == 1
 
 
 async def test_the_word_of_an_instance_that_is_gone_is_taken_and_cleared(

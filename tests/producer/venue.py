@@ -141,11 +141,13 @@ async def topics(cluster: Cluster) -> AsyncIterator[Topics]:
 class Running:
     """A producer that runs."""
 
-    def __init__(self, cluster: Cluster, address: Address, instance: str, patience: Patience | None) -> None:
+    def __init__(self, cluster: Cluster, address: Address, instance: str, patience: Patience | None, history: int) -> None:
         self.health = Health()
         self._stopping = asyncio.Event()
         venue = Venue("sim", address.ws, address.rest)
-        self._task = asyncio.create_task(serve(venue, cluster, instance, self.health, self._stopping, patience=patience))
+        self._task = asyncio.create_task(
+            serve(venue, cluster, instance, self.health, self._stopping, patience=patience, history=history)
+        )
 
     async def stop(self) -> None:
         """As by SIGTERM."""
@@ -160,9 +162,9 @@ class Running:
 
 @asynccontextmanager
 async def producer(
-    cluster: Cluster, address: Address, instance: str = "one", patience: Patience | None = None
+    cluster: Cluster, address: Address, instance: str = "one", patience: Patience | None = None, history: int = 0
 ) -> AsyncIterator[Running]:
-    running = Running(cluster, address, instance, patience)
+    running = Running(cluster, address, instance, patience, history)
     try:
         yield running
     finally:
