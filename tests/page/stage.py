@@ -19,7 +19,7 @@ from hypercorn.config import Config
 from quart import Quart, Response, request, send_from_directory, websocket
 
 import rtchart.web
-from rtchart.core.interval import interval
+from rtchart.core.interval import Interval, interval
 from rtchart.process.clock import now_ms, now_us
 from tests.page import market
 from tests.page.market import Json
@@ -78,15 +78,14 @@ class Stage:
             client.forgotten = True
 
     async def second(self) -> None:
-        """What a second brings: the forming candle of each subscription, and every ticker."""
+        """What a second brings: the forming candle of each subscription, those that closed since the last, and every ticker."""
         now = now_ms()
         for client in list(self._clients):
             messages: list[Json] = [
                 {
                     "op": "candle",
                     **view,
-                    "candle": self.edit.get(at := interval(view["interval"]).open_time(now))
-                    or market.candle(view["symbol"], view["interval"], at, now),
+                    "candle": self.edit.get(at) or market.candle(view["symbol"], view["interval"], at, now),
                     "stamps": {
                         "event_ms": now - 21,
                         "received_us": now_us() - 9_000,
@@ -95,7 +94,9 @@ class Stage:
                     },
                 }
                 for view in client.views
+                for at in periods(interval(view["interval"]), client.told_at, now)
             ]
+            client.told_at = now
             if client.tickers:
                 messages.append({"op": "tickers", "tickers": [market.ticker(self.exchange, s, now) for s in self.symbols]})
             await client.send(*messages)
@@ -120,8 +121,12 @@ class Stage:
         @app.get("/api/v1/candles")
         async def candles() -> Json:
             end, limit = int(request.args["end"]), int(request.args["limit"])
-            self.pages.append(end)
+            if "start" not in request.args:
+                self.pages.append(end)
             found = self.candles(request.args["symbol"], request.args["interval"], end, limit)
+            if "start" in request.args:
+                found = [candle for candle in found if candle["open_time"] >= int(request.args["start"])]
+                return {**_view(dict(request.args)), "candles": found, "next": None}
             more = len(found) == limit
             return {**_view(dict(request.args)), "candles": found, "next": found[0]["open_time"] if more else None}
 
@@ -141,6 +146,14 @@ class Stage:
         return app
 
 
+def periods(length: Interval, since: int, now: int) -> list[int]:
+    """Open times of the periods that were forming between two times (ms), however slow the machine is; oldest first."""
+    times = [length.open_time(now)]
+    while times[0] > since:
+        times.insert(0, length.previous_open(times[0]))
+    return times
+
+
 def _view(message: Json) -> Json:
     return {name: message[name] for name in ("exchange", "symbol", "interval")}
 
@@ -154,6 +167,8 @@ class Client:
         self.tickers = False
         self.closing = asyncio.Event()
         self.forgotten = False
+        self.told_at = now_ms()
+        """Up to when it was told what happened (ms)."""
         self._seq = 0
 
     async def send(self, *messages: Json) -> None:

@@ -40,6 +40,16 @@ export const symbols = async () => (await get("symbols")).symbols;
  */
 export const candlesBefore = (view, end, limit) => get("candles", { ...view, end, limit });
 
+/**
+ * The first candles of `[start, end)` (ms), oldest first. Raises `ApiError`.
+ * @param {View} view
+ * @param {number} start
+ * @param {number} end
+ * @param {number} limit
+ * @returns {Promise<CandlePage>}
+ */
+export const candlesBetween = (view, start, end, limit) => get("candles", { ...view, start, end, limit });
+
 /** Gaps in a page, the most that the server gives. */
 const GAPS = 1_000;
 

@@ -68,6 +68,7 @@ const view = new ChartView({
   container: find("chart", HTMLDivElement),
   feed,
   fetchPage: api.candlesBefore,
+  fetchBetween: api.candlesBetween,
   fetchGaps: api.gapsBetween,
   now,
   onCandle: (candle, precision, condition) => {

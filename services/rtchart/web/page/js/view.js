@@ -6,7 +6,8 @@ import { condition } from "./completeness.js";
 import { LIMIT } from "./feed.js";
 import { decimals } from "./format.js";
 import { onFrame } from "./frame.js";
-import { History } from "./history.js";
+import { History, PAGE } from "./history.js";
+import { isSeconds } from "./interval.js";
 import { Past } from "./past.js";
 import { Store } from "./store.js";
 
@@ -20,6 +21,7 @@ import { Store } from "./store.js";
  * @property {HTMLElement} container
  * @property {Feed} feed
  * @property {(view: ViewOf, end: number, limit: number) => Promise<CandlePage>} fetchPage
+ * @property {(view: ViewOf, start: number, end: number, limit: number) => Promise<CandlePage>} fetchBetween
  * @property {(view: ViewOf, start: number, end: number) => Promise<Gap[]>} fetchGaps
  * @property {() => number} now the server's time in ms
  * @property {(candle: Candle | undefined, precision: number, condition: Condition) => void} onCandle the candle to describe
@@ -30,6 +32,8 @@ import { Store } from "./store.js";
 
 /** After the ledger gave no answer, wait before asking again (ms). */
 const AGAIN = 5_000;
+/** Between two questions for seconds of the past (ms). */
+const REFILL = 1_000;
 
 export class ChartView {
   /** @type {ViewOf | null} */
@@ -45,6 +49,7 @@ export class ChartView {
   #past = new Past(() => this.#drawSoon());
   /** @type {Candle[]} what came and is older than all that is here, while a page is on its way that may be older than it */
   #early = [];
+  #refilling = false;
   /** Whether everything is drawn anew in the next frame. */
   #stale = false;
 
@@ -207,6 +212,24 @@ export class ChartView {
     this.#shade();
   }
 
+  /**
+   * Of seconds that come long after their time the socket says nothing: they are asked for while more are on their way.
+   * @param {Range | null} coming
+   */
+  #refill(coming) {
+    const { store, shown } = this;
+    if (!coming || !shown || !isSeconds(shown.interval) || this.#refilling) return;
+    this.#refilling = true;
+    setTimeout(async () => {
+      const page = await this.needs.fetchBetween(shown, coming.start, coming.end, PAGE).catch(() => null);
+      this.#refilling = false;
+      const known = store.candles.length;
+      store.mergeAll(page?.candles ?? []);
+      if (store === this.store && store.candles.length > known) this.#past.came(this.needs.now());
+      this.#drawSoon();
+    }, REFILL);
+  }
+
   #drawSoon() {
     this.#stale = true;
     onFrame(this.chart, () => this.#stale && this.#draw());
@@ -217,6 +240,7 @@ export class ChartView {
     const coming = this.#coming;
     this.chart.shade(bands(this.store.holes(), this.gaps, coming).filter(({ end }) => end > first));
     this.needs.onGaps(this.gaps, coming !== null);
+    this.#refill(coming);
   }
 
   /** @param {readonly Candle[]} candles */
