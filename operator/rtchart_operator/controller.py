@@ -19,7 +19,7 @@ from rtchart.process.logs import fields
 from rtchart_operator import metrics
 from rtchart_operator.api import Api, ApiError
 from rtchart_operator.claims import Claims, changes, claims
-from rtchart_operator.conditions import Condition, merge, news, worth_writing
+from rtchart_operator.conditions import Condition, Verdicts, merge, news, worth_writing
 from rtchart_operator.pipeline import Pipeline
 from rtchart_operator.registry import Registry
 from rtchart_operator.resource import Resource, resource
@@ -63,8 +63,8 @@ class Controller:
         self._events: deque[tuple[Resource, Condition]] = deque(maxlen=EVENTS_KEPT)
         self._rings = {name: asyncio.Event() for name in ("list", "publish", "tell", "events")}
         self.registry = Registry()
-        self.away = "the Symbols are not listed yet"
-        """Why the API server could not be asked for all Symbols the last time; empty if it could."""
+        self.away: str | None = None
+        """Why the API server could not be asked for all Symbols the last time: empty if it could, None before it was."""
 
     # ── What the watch tells ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -186,9 +186,7 @@ class Controller:
             due: list[tuple[Resource, tuple[Condition, ...]]] = []
             counts: Counter[tuple[str, str]] = Counter()
             for one in self.registry.resources.values():
-                verdicts = (
-                    deleting(one.identity) if one.deleting else judge(one.spec, one.problem, self._facts(one, claimed, now))
-                )
+                verdicts = deleting(one.identity) if one.deleting else self._judge(one, claimed, now)
                 after = merge(one.conditions, verdicts, generation=one.generation, now=now)
                 if worth_writing(one.conditions, after, written_at=self._written_at.get(one.uid), now=now):
                     due.append((one, after))
@@ -226,6 +224,10 @@ class Controller:
         directory = self._directories[one.spec.exchange]
         said = directory.said.get(one.spec.symbol)
         return said == "unknown" or (said is None and not directory.silent and not is_wanted)
+
+    def _judge(self, one: Resource, claimed: Claims, now: int) -> Verdicts:
+        before = [condition for condition in one.conditions if condition.observed_generation == one.generation]
+        return judge(one.spec, one.problem, self._facts(one, claimed, now), before)
 
     def _facts(self, one: Resource, claimed: Claims, now: int) -> Facts:
         duplicate = claimed.duplicates.get(one.uid, "")

@@ -45,8 +45,8 @@ class Pipeline:
         """Since when (ms) this process knows each record."""
         self.known = False
         """Whether the whole of ``rtchart.symbols`` was read: before that nothing can be said to be missing or too much."""
-        self.away = "not connected yet"
-        """Why Kafka cannot be asked; empty if it can."""
+        self.away: str | None = None
+        """Why Kafka cannot be asked: empty if it can, None before it was."""
 
     def stream(self, key: str, epoch: int) -> StreamState | None:
         """The best of what producers say of a symbol in this life of it."""
@@ -122,10 +122,9 @@ class Pipeline:
             await asyncio.sleep(random.uniform(*RETRY))
 
     def _is_away(self, why: str) -> None:
-        if bool(why) != bool(self.away):
-            self.away = why
+        before, self.away = self.away, why
+        if before is None or bool(why) != bool(before):
             self._changed()
-        self.away = why
 
     def _take_wanted(self, changes: Changes[DesiredSymbol]) -> None:
         for key, record in changes.items():

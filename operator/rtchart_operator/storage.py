@@ -62,8 +62,8 @@ class Storage:
         self.ends: dict[Identity, overview.Ends] = {}
         self.run: Run | None = None
         self.books = Books()
-        self.away = "not connected yet"
-        """Why the database cannot be asked; empty if it can."""
+        self.away: str | None = None
+        """Why the database cannot be asked: empty if it can, None before it was."""
         self.swept = False
         self.sweep_away = ""
         """Why the last sweep did not end; empty if it did."""
@@ -108,7 +108,7 @@ class Storage:
     async def erase(self, identity: Identity, epoch: int) -> str:
         """Delete what is stored of a symbol whose life ``epoch`` ended; why it is not gone yet, empty when it is."""
         if not self._migrated.is_set():
-            return f"the database cannot be asked: {self.away}"
+            return f"the database cannot be asked: {self.away or 'its schema is being made'}"
         try:
             async with self._connection() as connection:
                 # The inserter writes this too, when it hears of it; if it is down, nobody has to wait for it.
@@ -164,7 +164,6 @@ class Storage:
     def _is_away(self, why: str) -> None:
         if why and why != self.away:
             log.warning("the database cannot be asked", extra=fields(error=why))
-        if bool(why) != bool(self.away):
-            self.away = why
+        before, self.away = self.away, why
+        if before is None or bool(why) != bool(before):
             self._changed()
-        self.away = why

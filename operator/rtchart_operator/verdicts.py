@@ -5,14 +5,16 @@ An outage of ours is no fault of the symbol: what cannot be known is Unknown, wi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from rtchart.core.interval import MINUTE, SECOND
 from rtchart.core.kline import Identity
 from rtchart.core.messages import StreamState, StreamStatus
 from rtchart.core.symbol import SymbolSpec
 from rtchart.exchange.base import Trading
-from rtchart_operator.conditions import Reason, Status, Type, Verdict, Verdicts
+from rtchart_operator.conditions import Condition, Reason, Status, Type, Verdict, Verdicts
 
 FRESH = 30 * SECOND
 """Milliseconds after which a producer's word is ignored; it repeats it every 10 s."""
@@ -27,6 +29,10 @@ WATCHED: tuple[Type, ...] = ("Aggregating", "RetentionEnforced")
 """… and these not to be False: a new symbol has nothing to fold or to remove yet."""
 
 
+_DECIDED_HERE = ("DuplicateSymbol", "InvalidSpec", "NotValidated", "Suspended")
+"""Reasons that end at once when they do not hold any more; all others are seen somewhere, and hold until it is seen anew."""
+
+
 @dataclass(frozen=True)
 class Stored:
     """What the database has of a symbol. Times are milliseconds, None where there is nothing."""
@@ -39,7 +45,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that is known of one symbol at ``now`` (ms). Each ``…_away`` says why something cannot be known; empty if it can."""
+    """All that is known of one symbol at ``now`` (ms).
+
+    Each ``…_away`` says why something cannot be known: empty if it can, None if it was not asked yet.
+    """
 
     now: int
     since: int
@@ -48,10 +57,10 @@ class Facts:
     trading: Trading | None = None
     """What the exchange says of it; None: it has not answered yet."""
     exchange_away: str = ""
-    kafka_away: str = ""
+    kafka_away: str | None = ""
     stream: StreamState | None = None
     """The best of what producers say of this life of it, if some of that is fresh."""
-    database_away: str = ""
+    database_away: str | None = ""
     stored: Stored | None = None
     swept: bool = False
     """Whether the retention sweep ran."""
@@ -60,8 +69,12 @@ class Facts:
     """Of the aggregator's newest run."""
 
 
-def judge(spec: SymbolSpec | None, problem: str, facts: Facts) -> Verdicts:
-    """A verdict on each condition of a Symbol that is not being deleted."""
+def judge(spec: SymbolSpec | None, problem: str, facts: Facts, before: Iterable[Condition] = ()) -> Verdicts:
+    """A verdict on each condition of a Symbol that is not being deleted.
+
+    ``before`` are the conditions of this generation, as they stand: they hold until something else is known. An operator that
+    starts knows nothing for a while, which is no news of a Symbol.
+    """
     verdicts: dict[Type, Verdict] = {"Validated": _validated(spec, problem, facts)}
     if spec is None or verdicts["Validated"].reason in ("DuplicateSymbol", "UnknownSymbol"):
         why = verdicts["Validated"].message
@@ -71,6 +84,10 @@ def judge(spec: SymbolSpec | None, problem: str, facts: Facts) -> Verdicts:
         verdicts["Persisting"] = _persisting(spec, facts)
         verdicts["Aggregating"] = _aggregating(spec, facts)
         verdicts["RetentionEnforced"] = _retention(spec, facts)
+    for old in before:
+        kind = cast(Type, old.type)
+        if kind in verdicts and verdicts[kind].reason == "Pending" and old.reason not in _DECIDED_HERE:
+            verdicts[kind] = Verdict(old.status, cast(Reason, old.reason), old.message)
     verdicts["Ready"] = ready(verdicts, spec.identity if spec else None)
     return verdicts
 
@@ -139,7 +156,7 @@ def _streaming(spec: SymbolSpec, facts: Facts) -> Verdict:
         return Verdict("Unknown", "KafkaUnavailable", f"Kafka cannot be asked ({facts.kafka_away}); what streams may go on")
     state = facts.stream
     if state is None:
-        if facts.now - facts.since <= FRESH:
+        if facts.kafka_away is None or facts.now - facts.since <= FRESH:
             return Verdict("Unknown", "Pending", f"no producer of {spec.exchange} has taken it up yet")
         return Verdict(
             "False",
@@ -160,6 +177,8 @@ def _persisting(spec: SymbolSpec, facts: Facts) -> Verdict:
         return Verdict("False", "Suspended", "nothing new comes while spec.suspend is true; what is stored is kept")
     if facts.database_away:
         return _database_away(facts.database_away)
+    if facts.database_away is None:
+        return Verdict("Unknown", "Pending", "the database was not asked yet")
     streamed = facts.stream.last_open_time if facts.stream else None
     last = facts.stored.last_second if facts.stored else None
     if last is not None and (streamed is None or streamed - last <= LAG):
@@ -177,6 +196,8 @@ def _persisting(spec: SymbolSpec, facts: Facts) -> Verdict:
 def _aggregating(spec: SymbolSpec, facts: Facts) -> Verdict:
     if facts.database_away:
         return _database_away(facts.database_away)
+    if facts.database_away is None:
+        return Verdict("Unknown", "Pending", "the database was not asked yet")
     stored = facts.stored or Stored()
     if stored.last_second is None:
         return Verdict("Unknown", "Pending", "there are no stored seconds to fold yet")

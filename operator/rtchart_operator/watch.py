@@ -27,7 +27,9 @@ PREFIX = "operator.rtchart.dev"
 FINALIZER = "operator.rtchart.dev/delete-data"
 
 RETRY = 5.0
-"""Seconds after which a watch that ended is begun again, and a deletion that could not be finished is tried again."""
+"""Seconds after which a watch that ended is begun again."""
+LOOK_AGAIN = 2.0
+"""Seconds after which a deletion that is not finished is looked at again."""
 SERVER_TIMEOUT, CLIENT_TIMEOUT = 300, 310
 """Seconds that one watch request lives: by the server's clock, and by ours if that is not heard."""
 INACTIVITY = 70.0
@@ -47,9 +49,21 @@ class Watcher(Protocol):
         """Have a Symbol's data deleted, which is to go before the Symbol does; why it is not gone yet, empty when it is."""
 
 
+class _NoRoutine(logging.Filter):
+    """Leaves out what kopf says of a deletion that takes its time: an error, to it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not isinstance(record.exc_info and record.exc_info[1], kopf.TemporaryError) and "failed temporarily" not in (
+            record.getMessage()
+        )
+
+
 async def watch(namespace: str, watcher: Watcher, *, retry: float = RETRY) -> None:
     """Watch until cancelled."""
     loop = asyncio.get_running_loop()
+    # It tells of every event, and that signals are not its own here.
+    logging.getLogger("kopf").setLevel(max(logging.ERROR, logging.getLogger().level))
+    logging.getLogger("kopf.objects").addFilter(_NoRoutine())
     while True:
         stop, ended = threading.Event(), loop.create_future()
         thread = threading.Thread(target=_watch, args=(namespace, watcher, loop, stop, ended), name="watch", daemon=True)
@@ -110,7 +124,7 @@ def handlers(watcher: Watcher, loop: asyncio.AbstractEventLoop) -> kopf.Operator
     async def deleted(body: kopf.Body, **_: Any) -> None:
         releasing = asyncio.run_coroutine_threadsafe(watcher.release(resource(body)), loop)
         if why := await asyncio.wrap_future(releasing):
-            raise kopf.TemporaryError(why, delay=RETRY)
+            raise kopf.TemporaryError(why, delay=LOOK_AGAIN)
 
     return registry
 

@@ -57,10 +57,21 @@ def test_a_new_symbol_is_ready_before_its_first_candle_is_folded() -> None:
     assert said(new)["RetentionEnforced"] == ("Unknown", "Pending")
     assert said(new)["Ready"] == ("True", "Ready")
     assert said(replace(new, stored=None, stream=state("subscribing", last_open_time=None)))["Ready"] == (
-        "False",
+        "Unknown",
         "Subscribing",
     )
     assert said(replace(new, stored=None, stream=None))["Ready"] == ("Unknown", "Pending")
+
+
+def test_an_operator_that_starts_takes_nothing_back_before_it_knows_better() -> None:
+    before = merge((), judge(SPEC, "", WELL), generation=1, now=NOW)
+    ignorant = Facts(now=NOW, since=NOW, kafka_away=None, database_away=None)
+    assert merge(before, judge(SPEC, "", ignorant, before), generation=1, now=NOW + 5_000) == before
+    assert judge(SPEC, "", ignorant)["Ready"].reason == "Pending", "and of a new Symbol it says that it knows nothing"
+    silent = replace(WELL, stream=None, since=NOW - FRESH - 1)
+    assert judge(SPEC, "", silent, before)["Streaming"].reason == "NoProducer"
+    alone = merge((), judge(SPEC, "", replace(WELL, duplicate="there is another")), generation=1, now=NOW)
+    assert judge(SPEC, "", ignorant, alone)["Streaming"].reason == "Pending", "it is none any more"
 
 
 @pytest.mark.parametrize(
@@ -141,9 +152,9 @@ facts = st.builds(
     duplicate=st.sampled_from(["", "there is another"]),
     trading=st.none() | st.sampled_from(get_args(Trading)),
     exchange_away=st.sampled_from(["", "HTTP 500"]),
-    kafka_away=st.sampled_from(["", "no broker"]),
+    kafka_away=st.sampled_from([None, "", "no broker"]),
     stream=st.none() | st.builds(state, st.sampled_from(get_args(StreamStatus)), last_open_time=times),
-    database_away=st.sampled_from(["", "no server"]),
+    database_away=st.sampled_from([None, "", "no server"]),
     stored=st.none() | st.builds(Stored, times, times, st.integers(0, 2)),
     swept=st.booleans(),
     sweep_away=st.sampled_from(["", "no server"]),
