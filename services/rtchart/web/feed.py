@@ -27,9 +27,9 @@ TICKS_A_SECOND = 62.5
 """Ticks at most, in the long run: one each frame of a display. Every symbol's second ends at the same moment, so that a burst
 (`BURST`) may go faster: made to wait, its last records would be late by as many frames."""
 
-BURST = 32
+BURST = 16
 
-CHUNK = 200
+CHUNK = 400
 """Records taken in a tick, so that clients get the first of a burst while the last are still on their way."""
 
 SILENT = 10.0
