@@ -217,7 +217,8 @@ class Child:
         return await self.line()
 
     async def end(self) -> None:
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself, and has said why
+            self._process.kill()
         await self._process.wait()
 
 
