@@ -91,6 +91,13 @@ def test_sums_are_exact_and_plain() -> None:
     assert fold(HOURS, [kline(0, volume="0.00000000")]).volume == "0.00000000"
 
 
+def test_highest_and_lowest_are_told_apart_where_floats_are_equal() -> None:
+    prices = [f"1000000000000000000{n}.000000000000000001" for n in (3, 1, 4, 2)]
+    assert len({float(price) for price in prices}) == 1
+    candle = fold(HOURS, [kline(n, high=price, low=price) for n, price in enumerate(prices)])
+    assert (candle.high, candle.low) == (prices[2], prices[1])
+
+
 @given(seconds(), st.integers(0, 39))
 def test_a_part_that_comes_twice_is_refused(parts, which) -> None:
     twice = parts[which % len(parts)]

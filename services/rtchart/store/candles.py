@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -19,6 +20,17 @@ CONTENT = (
     "taker_buy_volume::text, taker_buy_quote_volume::text"
 )
 """The first fields of a `Candle`, in their order; as text, which asyncpg decodes in C: a codec calls Python for each value."""
+
+_SECONDS = ", ".join(
+    [
+        "array_agg(open_time) AS open_times",
+        *(f"string_agg({name}::text, ' ')" for name in ("open", "high", "low", "close", "volume", "quote_volume")),
+        "array_agg(trades)",
+        *(f"string_agg({name}::text, ' ')" for name in ("taker_buy_volume", "taker_buy_quote_volume")),
+        "string_agg(source::text, ' ')::bytea",
+    ]
+)
+"""The same of a minute's seconds, a column as one value each and the sources last: as rows they take twice the time here."""
 
 _candle: Callable[..., Candle] = Candle  # by position, from a row
 _CONTENT_OF = attrgetter(
@@ -117,32 +129,47 @@ async def read_seconds(connection: Connection, minutes: Sequence[Period]) -> dic
         # The outer bounds let the planner leave out partitions before it looks at a single minute.
         f"""SELECT n, k.* FROM unnest($1::integer[], $2::bigint[]) WITH ORDINALITY AS period (symbol_id, minute, n)
             CROSS JOIN LATERAL (
-                SELECT {CONTENT}, source FROM kline_1s
+                SELECT {_SECONDS} FROM kline_1s
                 WHERE symbol_id = period.symbol_id AND open_time >= period.minute AND open_time < period.minute + {MINUTE}
                   AND open_time >= $3 AND open_time < $4
-            ) k""",
+            ) k WHERE open_times IS NOT NULL""",
         [minute.symbol_id for minute in minutes],
         [minute.open_time for minute in minutes],
         min(minute.open_time for minute in minutes),
         max(minute.open_time for minute in minutes) + MINUTE,
     )
-    found: dict[Period, list[Candle]] = {}
-    for n, *content, source in rows:
-        found.setdefault(minutes[n - 1], []).append(_candle(*content, 1, 1, SOURCE_OF[source]))
-    return found
+    return {
+        minutes[n - 1]: list(
+            map(
+                _candle,
+                open_times,
+                *(column.split() for column in prices_and_volumes),
+                trades,
+                taker_buy_volumes.split(),
+                taker_buy_quote_volumes.split(),
+                repeat(1),
+                repeat(1),
+                map(SOURCE_OF.__getitem__, sources.split()),
+            )
+        )
+        for n, open_times, *prices_and_volumes, trades, taker_buy_volumes, taker_buy_quote_volumes, sources in rows
+    }
 
 
 async def read_candles(connection: Connection, spans: Sequence[Span]) -> list[list[Candle]]:
     """The stored candles of each span, in the spans' order; ``expected`` and ``closed`` are left to who folds them."""
+    if not spans:
+        return []
     rows = await connection.fetch(
-        f"""SELECT n, c.* FROM unnest($1::integer[], $2::text[], $3::bigint[], $4::bigint[])
+        f"""SELECT n, c.* FROM unnest(string_to_array($1, ' ')::integer[], string_to_array($2, ' '),
+                                      string_to_array($3, ' ')::bigint[], string_to_array($4, ' ')::bigint[])
                 WITH ORDINALITY AS span (symbol_id, interval, start, stop, n)
             CROSS JOIN LATERAL (
                 SELECT {CONTENT}, received, source FROM candle
                 WHERE symbol_id = span.symbol_id AND interval = span.interval
                   AND open_time >= span.start AND open_time < span.stop
             ) c""",
-        *_columns(spans, 4),
+        *(_column(span[field] for span in spans) for field in range(4)),
     )
     found: list[list[Candle]] = [[] for _ in spans]
     for n, *content, received, source in rows:
@@ -155,7 +182,8 @@ async def read_received(connection: Connection, minutes: Sequence[Period]) -> di
     rows = await connection.fetch(
         """SELECT c.symbol_id, c.open_time, c.received FROM unnest($1::integer[], $2::bigint[]) AS period (symbol_id, open_time)
            JOIN candle c ON c.symbol_id = period.symbol_id AND c.interval = '1m' AND c.open_time = period.open_time""",
-        *_columns(minutes, 2),
+        [minute.symbol_id for minute in minutes],
+        [minute.open_time for minute in minutes],
     )
     return {Period(row["symbol_id"], row["open_time"]): row["received"] for row in rows}
 
@@ -172,9 +200,9 @@ async def write(connection: Connection, interval: str, candles: Sequence[tuple[i
     rows = await connection.fetch(
         _WRITE,
         interval,
-        [symbol_id for symbol_id, _ in ordered],
-        *zip(*(_CONTENT_OF(candle) for _, candle in ordered), strict=True),
-        [LETTER_OF[candle.source] for _, candle in ordered],
+        _column(symbol_id for symbol_id, _ in ordered),
+        *map(_column, zip(*(_CONTENT_OF(candle) for _, candle in ordered), strict=True)),
+        _column(LETTER_OF[candle.source] for _, candle in ordered),
     )
     return [Written(*row) for row in rows]
 
@@ -183,11 +211,13 @@ _WRITE = """
 WITH written AS (
     INSERT INTO candle AS c (interval, symbol_id, open_time, open, high, low, close, volume, quote_volume, trades,
                              taker_buy_volume, taker_buy_quote_volume, received, source, revision)
-    SELECT $1, symbol_id, open_time, open::numeric, high::numeric, low::numeric, close::numeric, volume::numeric,
-           quote_volume::numeric, trades, taker_buy_volume::numeric, taker_buy_quote_volume::numeric, received,
-           source::"char", 1
-    FROM unnest($2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
-                $10::bigint[], $11::text[], $12::text[], $13::integer[], $14::text[])
+    SELECT $1, symbol_id, open_time, open, high, low, close, volume, quote_volume, trades, taker_buy_volume,
+           taker_buy_quote_volume, received, source, 1
+    FROM unnest(string_to_array($2, ' ')::integer[], string_to_array($3, ' ')::bigint[], string_to_array($4, ' ')::numeric[],
+                string_to_array($5, ' ')::numeric[], string_to_array($6, ' ')::numeric[], string_to_array($7, ' ')::numeric[],
+                string_to_array($8, ' ')::numeric[], string_to_array($9, ' ')::numeric[], string_to_array($10, ' ')::bigint[],
+                string_to_array($11, ' ')::numeric[], string_to_array($12, ' ')::numeric[],
+                string_to_array($13, ' ')::integer[], string_to_array($14, ' ')::"char"[])
          AS f (symbol_id, open_time, open, high, low, close, volume, quote_volume, trades, taker_buy_volume,
                taker_buy_quote_volume, received, source)
     ON CONFLICT (symbol_id, interval, open_time) DO UPDATE SET
@@ -210,5 +240,6 @@ SELECT symbol_id, open_time, revision FROM written
 """
 
 
-def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
-    return [[row[column] for row in rows] for column in range(width)]
+def _column(values: Iterable[object]) -> str:
+    """Values as one parameter, for ``string_to_array``: of an array's elements asyncpg asks each what it is, in Python."""
+    return " ".join(map(str, values))
