@@ -76,7 +76,10 @@ def _to_be_made(cluster: Cluster, topics: list[Topic]) -> str:
 def _new(cluster: Cluster, topic: Topic) -> NewTopic:
     making = cluster.making
     safety = {} if making.min_insync_replicas is None else {"min.insync.replicas": str(making.min_insync_replicas)}
-    return NewTopic(cluster.name(topic), topic.partitions, making.replication_factor, topic_configs={**safety, **topic.config})
+    new = NewTopic(cluster.name(topic), topic.partitions, 1, topic_configs={**safety, **topic.config})
+    # Not given to the constructor, which refuses -1; Kafka does not (KIP-464).
+    new.replication_factor = making.replication_factor
+    return new
 
 
 async def _make(cluster: Cluster, admin: AIOKafkaAdminClient, topics: list[NewTopic]) -> list[str]:
