@@ -25,7 +25,7 @@ from rtchart.core.kline import Identity
 from rtchart.core.messages import KlineMessage, Revision, StreamState
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.process.health import Health
-from rtchart.web import server
+from rtchart.web.listening import listen
 from rtchart.web.page import Site
 from rtchart.web.service import Settings, Web
 from tests.web import schemas
@@ -149,7 +149,7 @@ async def running(
     cluster = Cluster(kafka, topic_prefix)
     await ensure_topics(cluster)
     health = Health()
-    listening = server.listen("127.0.0.1", 0)
+    listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
     web = Web(cluster, Settings(database, page=page or Site("<!doctype html>", {}, {}, "none"), **settings), health)
     async with (

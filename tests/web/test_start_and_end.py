@@ -14,7 +14,7 @@ import pytest
 from rtchart.core.interval import MINUTE, MINUTES
 from rtchart.store import reader
 from rtchart.store.migrate import migrate
-from rtchart.web import hub, server
+from rtchart.web import hub, listening
 from tests.waiting import wait_until
 from tests.web import table
 from tests.web.conftest import BTC, ready
@@ -117,7 +117,7 @@ async def test_a_client_that_takes_nothing_is_cut_off_by_the_kernel(
 ) -> None:
     """Neither its frames nor the close frame get through to it; what it holds here must end all the same."""
     monkeypatch.setattr(hub, "STALLED", 0.2)
-    monkeypatch.setattr(server, "UNTAKEN_MS", 500)
+    monkeypatch.setattr(listening, "UNTAKEN_MS", 500)
     async with running(kafka, topic_prefix, database, symbols=[BTC]) as web:
         await ready(web)
         async with table.writer(database) as rows:

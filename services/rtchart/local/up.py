@@ -46,7 +46,7 @@ from rtchart.store.history import symbols as stored_symbols
 from rtchart.store.klines import last_seconds
 from rtchart.store.migrate import migrate
 from rtchart.store.roles import ROLES
-from rtchart.web.server import listen
+from rtchart.web.listening import listen
 
 log = logging.getLogger(__name__)
 

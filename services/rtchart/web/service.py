@@ -29,6 +29,7 @@ from rtchart.web.app import Origins, create_app
 from rtchart.web.catalog import Catalog
 from rtchart.web.feed import SILENT, Klines, always, follow_revisions
 from rtchart.web.hub import Hub
+from rtchart.web.listening import listen
 from rtchart.web.market import Market
 from rtchart.web.tickers import QUARTER, WINDOW, bucket_of
 from rtchart.web.views import Views
@@ -217,7 +218,7 @@ class Web:
 
 async def serve(cluster: Cluster, settings: Settings, health: Health, stopping: asyncio.Event) -> None:
     """Run the service until ``stopping`` is set. Raises `UserError`: the port is in use, no broker."""
-    listening = server.listen(settings.host, settings.port)
+    listening = listen(settings.host, settings.port)
     try:
         host, port = listening.getsockname()[:2]
         log.info("serving http://%s:%d/", host, port)
