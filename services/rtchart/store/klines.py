@@ -38,6 +38,7 @@ _CONTENT = _COLUMNS[3:-1]
 _FIELDS: attrgetter[tuple[int | str, ...]] = attrgetter(*_COLUMNS[1:])
 _JSON = msgspec.json.Encoder()
 DELIMITER = ","
+"""What stands between the columns in `copy_text`."""
 
 _CHUNK = 1_000
 """Rows that are sent to the server at once."""
