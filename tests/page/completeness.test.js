@@ -24,6 +24,11 @@ describe("the past that is on its way", () => {
     assert.deepEqual(coming(store, 10 * MINUTE, 11 * MINUTE), { start: 2 * MINUTE, end: 10 * MINUTE });
   });
 
+  test("is where it lacks, though its last minutes are here already", () => {
+    const store = stored(past(1), past(2), past(8), live(9));
+    assert.deepEqual(coming(store, 9 * MINUTE, 10 * MINUTE), { start: 2 * MINUTE, end: 9 * MINUTE });
+  });
+
   test("is nothing once all is there, nor where none ever came", () => {
     assert.equal(coming(stored(past(1), past(2), live(3)), 3 * MINUTE, 4 * MINUTE), null);
     assert.equal(coming(stored(live(1), live(9)), 9 * MINUTE, 10 * MINUTE), null);

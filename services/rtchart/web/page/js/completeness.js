@@ -19,7 +19,7 @@ import { isIncomplete } from "./store.js";
 export const QUIET = 90_000;
 
 /**
- * The stretch that the past of the symbol has yet to fill: from its newest candle to the end of the first one of the stream.
+ * The stretch that the past of the symbol has yet to fill: from the candle before what lacks to the one behind it.
  * `null` when nothing lacks there, or nothing has come for too long.
  * @param {Store} store
  * @param {number} arrived when a candle of the past was last seen to come (ms); 0: not yet
@@ -28,14 +28,17 @@ export const QUIET = 90_000;
  */
 export function coming(store, arrived, now) {
   const { candles, interval } = store;
-  const at = candles.findLastIndex(({ source }) => source === "backfill");
+  const end = (/** @type {Candle} */ candle) => nextOpen(interval, candle.open_time);
+  // Not simply the newest of the past: what came of it in the last minutes is here at once, the rest when it has been folded.
+  const at = candles.findLastIndex((candle, index) => {
+    if (candle.source !== "backfill") return false;
+    const next = candles[index + 1];
+    return isIncomplete(candle, now) || (next && (next.open_time > end(candle) || isIncomplete(next, now)));
+  });
   const newest = candles[at];
-  if (!newest) return null;
-  const end = nextOpen(interval, newest.open_time);
   const next = candles[at + 1];
-  if (now - Math.max(arrived, next?.open_time ?? 0) >= QUIET) return null;
-  const whole = !isIncomplete(newest, now) && (!next || (next.open_time === end && !isIncomplete(next, now)));
-  return whole ? null : { start: newest.open_time, end: next ? nextOpen(interval, next.open_time) : end };
+  if (!newest || now - Math.max(arrived, next?.open_time ?? 0) >= QUIET) return null;
+  return { start: newest.open_time, end: end(next ?? newest) };
 }
 
 /**
