@@ -55,3 +55,10 @@ def test_a_person_gets_a_readable_line():
     logs.configure("producer", stream=stream)
     logging.getLogger("rtchart.x").warning("gap opened", extra=fields(symbol="BTCUSDT", seconds=7))
     assert stream.getvalue().split(" ", 1)[1] == "warning producer: gap opened symbol=BTCUSDT seconds=7\n"
+
+
+@pytest.mark.parametrize(("form", "stream"), [("text", io.StringIO()), ("json", Terminal())])
+def test_the_form_can_be_chosen(form: logs.Format, stream: io.StringIO):
+    logs.configure("producer", form=form, stream=stream)
+    logging.getLogger("rtchart.x").warning("gap opened")
+    assert stream.getvalue().startswith("{") == (form == "json")
