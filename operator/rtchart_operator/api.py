@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -110,14 +111,36 @@ class Api:
         except _Gone:  # the namespace is on its way out
             log.debug("nobody is there to tell", extra=fields(symbol=resource.title))
 
+    async def delete(self, name: str) -> None:
+        """Delete a Symbol, if it is there."""
+        with suppress(_Gone):
+            await self._call("DELETE", f"{self._symbols}/{name}")
+
+    async def apply_definition(self, definition: str) -> None:
+        """Apply the definition of Symbols, YAML, as its owner."""
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{PLURAL}.{GROUP}"
+        await self._call(
+            "PATCH",
+            path,
+            definition.encode(),
+            kind="application/apply-patch+yaml",
+            parameters={"fieldManager": "rtchart", "force": "true"},
+        )
+
     async def aclose(self) -> None:
         await self._http.aclose()
 
     async def _call(
-        self, method: str, path: str, body: object = None, *, parameters: Mapping[str, str | int] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        kind: str | None = None,
+        parameters: Mapping[str, str | int] | None = None,
     ) -> dict[str, Any]:
-        kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        content = None if body is None else msgspec.json.encode(body)
+        kind = kind or ("application/merge-patch+json" if method == "PATCH" else "application/json")
+        content = body if body is None or isinstance(body, bytes) else msgspec.json.encode(body)
         try:
             answer = await self._http.request(
                 method, path, params=parameters, content=content, headers={"Content-Type": kind, **self._identification()}

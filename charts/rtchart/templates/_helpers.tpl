@@ -100,7 +100,7 @@ capabilities: {drop: [ALL]}
 {{/*
 The pod of a service of ours. Arguments:
   root, component, workload (its values)
-  args, env, envFrom, ports, volumes, mounts: of the container (lists; may be absent)
+  command, args, env, ports, volumes, mounts: of the container (lists; may be absent)
   token: whether it speaks to Kubernetes; probes: whether it has an admin port; preStop: seconds; grace: seconds
   restart: the restart policy; spread: whether several pods keep apart
 */}}
@@ -160,6 +160,10 @@ spec:
     - name: {{ .component }}
       image: {{ include "rtchart.image" . }}
       imagePullPolicy: {{ include "rtchart.pullPolicy" . }}
+      {{- with .command }}
+      command:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
       {{- with .args }}
       args:
         {{- toYaml . | nindent 8 }}
