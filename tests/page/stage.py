@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import mimetypes
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
-from quart import Quart, Response, request, send_from_directory, websocket
+from quart import Quart, Response, request, websocket
 
 import rtchart.web
 from rtchart.core.interval import Interval, interval
@@ -111,7 +112,8 @@ class Stage:
 
         @app.get("/static/test/<path:path>")
         async def static(path: str) -> Response:
-            return await send_from_directory(PAGE, path)
+            # At once: a file that is sent piece by piece stays open when the browser goes away in the middle.
+            return Response((PAGE / path).read_bytes(), content_type=mimetypes.guess_type(path)[0])
 
         @app.get("/api/v1/symbols")
         async def symbols() -> Json:
