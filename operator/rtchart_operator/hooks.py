@@ -44,8 +44,8 @@ def cleanup(namespace: str, process: Process) -> None:
             asked |= waited_for
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"the data of {', '.join(sorted(waited_for))} is still there after {PATIENCE:.0f} s; look at the operator's "
-                    "log and at `kubectl describe symbol`, or leave the data with `helm uninstall --no-hooks`"
+                    f"the data of {', '.join(sorted(waited_for))} is still there after {PATIENCE:.0f} s; look at the "
+                    "operator's log and at `kubectl describe symbol`, or leave the data with `helm uninstall --no-hooks`"
                 )
             await asyncio.sleep(PAUSE)
 
@@ -58,8 +58,10 @@ def cleanup(namespace: str, process: Process) -> None:
 def apply_crd(file: Path, process: Process) -> None:
     """Bring the definition of Symbols to what FILE says."""
 
+    definition = file.read_text(encoding="utf-8")
+
     async def work(api: Api) -> None:
-        await api.apply_definition(file.read_text(encoding="utf-8"))
+        await api.apply_definition(definition)
 
     _run("apply-crd", "default", work, process)
 
