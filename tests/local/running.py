@@ -18,8 +18,8 @@ import psutil
 from rtchart.local.ports import free_ports
 from tests.waiting import wait_until
 
-STOPS_WITHIN = 6
-"""Seconds: the five that are promised, and one for the machine that also runs the tests."""
+STOPS_WITHIN = 30
+"""Seconds. The five that are promised are measured by `bench.join`: a busy machine takes longer, and breaks nothing by it."""
 
 
 def environment() -> dict[str, str]:
@@ -125,7 +125,7 @@ class Running:
         return found
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> list[psutil.Process]:
-        """Ask it to end, wait for that as long as is promised, and return which of its processes are left."""
+        """Ask it to end, wait for that, and return which of its processes are left."""
         left = [child for child in psutil.Process(self.process.pid).children(recursive=True)]
         self.process.send_signal(number)
         try:
