@@ -19,23 +19,10 @@ from rtchart.core.errors import UserError
 from rtchart.core.kline import Kline
 from rtchart.core.messages import Absent, decode_kline_message
 from rtchart.core.symbol import DesiredSymbol
+from tests.klines import kline
 from tests.waiting import wait_until
 
-KLINE = Kline(
-    exchange="binance",
-    symbol="BTCUSDT",
-    open_time=1_733_561_823_000,
-    open="99512.02000000",
-    high="99512.02000000",
-    low="99512.01000000",
-    close="99512.02000000",
-    volume="0.00701000",
-    quote_volume="697.57",
-    trades=4,
-    taker_buy_volume="0.00100000",
-    taker_buy_quote_volume="99.51",
-    version=1_733_561_824_006,
-)
+KLINE = kline(1_733_561_823_000, exchange="binance")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from rtchart.broker.publisher import Publisher
 from rtchart.broker.topics import KLINES
 from rtchart.core.kline import Kline
 from rtchart.core.messages import decode_kline_message
+from tests.klines import kline
 from tests.waiting import wait_until
 
 
@@ -52,8 +53,7 @@ class Client:
 
 
 def second(number: int) -> Kline:
-    time = number * 1_000
-    return Kline("sim", "BTCUSDT", time, "1", "1", "1", "1", "0", "0", 0, "0", "0", time + 1_005)
+    return kline(number * 1_000)
 
 
 def made(linger: float = 0.0) -> tuple[Client, Publisher]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rtchart.core.candle import Candle
 from rtchart.core.interval import SECOND
 from rtchart.core.kline import SOURCES, Kline
+from tests import klines
 
 DATA = Path(__file__).parent.parent / "data"
 DAY_START = 1_795_305_600_000
@@ -21,23 +22,7 @@ decimals = st.decimals(min_value=0, max_value=10**9, places=8).map(lambda number
 
 def kline(number: int = 0, **changes: Any) -> Kline:
     """A kline that is right, ``number`` seconds after `DAY_START`, but for the changes."""
-    open_time = DAY_START + number * SECOND
-    values: dict[str, Any] = {
-        "exchange": "binance",
-        "symbol": "BTCUSDT",
-        "open_time": open_time,
-        "open": "2",
-        "high": "3",
-        "low": "1",
-        "close": "2.5",
-        "volume": "4",
-        "quote_volume": "8",
-        "trades": 5,
-        "taker_buy_volume": "1",
-        "taker_buy_quote_volume": "2",
-        "version": open_time + 1020,
-    }
-    return Kline(**{**values, **changes})
+    return klines.kline(**{"open_time": DAY_START + number * SECOND, "exchange": "binance", **changes})
 
 
 @st.composite

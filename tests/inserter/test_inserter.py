@@ -33,6 +33,7 @@ from rtchart.inserter.command import serve
 from rtchart.inserter.service import Limits
 from rtchart.process.clock import now_ms
 from rtchart.process.health import Health
+from tests.klines import kline
 from tests.waiting import wait_until
 
 SYMBOLS_HERE = [f"COIN{number}USDT" for number in range(24)]
@@ -42,21 +43,7 @@ QUICK = Limits(records=200, seconds=0.05)
 def klines(seconds: Iterable[int], *, start: int, symbols: Iterable[str] = SYMBOLS_HERE) -> list[Kline]:
     """Second after second, as they come live, of all symbols."""
     return [
-        Kline(
-            exchange="sim",
-            symbol=symbol,
-            open_time=start + second * SECOND,
-            open="1",
-            high="2",
-            low="1",
-            close="1.5",
-            volume=f"{second}.25",
-            quote_volume="1",
-            taker_buy_volume="1",
-            taker_buy_quote_volume="1",
-            trades=second,
-            version=start + second * SECOND + 1001,
-        )
+        kline(start + second * SECOND, symbol=symbol, volume=f"{second}.25", trades=second)
         for second in seconds
         for symbol in symbols
     ]

@@ -19,6 +19,7 @@ from rtchart.process.health import Health
 from rtchart.producer.ledger import Ledger
 from rtchart.producer.repair import keep_repairing
 from rtchart.producer.service import Producer
+from tests import klines
 from tests.waiting import wait_until
 
 T = 1_700_000_000_000
@@ -26,7 +27,7 @@ A = DesiredSymbol("sim", "A", 1)
 
 
 def kline(open_time: int, source: Source = "stream") -> Kline:
-    return Kline("sim", "A", open_time, "1", "2", "0.5", "1", "3", "4", 5, "1", "1", open_time + 1_010, source, epoch=1)
+    return klines.kline(open_time, symbol="A", source=source, epoch=1)
 
 
 class Kafka:
