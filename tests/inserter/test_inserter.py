@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from rtchart.inserter.command import serve
 from rtchart.inserter.service import Limits
 from rtchart.process.clock import now_ms
 from rtchart.process.health import Health
+from rtchart.process.run import patiently
 from tests.klines import kline
 from tests.waiting import wait_until
 
@@ -322,8 +324,9 @@ async def test_symbols_are_followed(
 
 async def test_it_waits_for_the_schema_and_says_so(cluster: Cluster, empty_database: str):
     health, stopping = Health(), asyncio.Event()
-    task = asyncio.create_task(serve(cluster, empty_database, QUICK, None, health, stopping))
-    await wait_until(lambda: "rtchart migrate" in health.reasons.get("database", ""))
+    service = partial(serve, cluster, empty_database, QUICK, None)
+    task = asyncio.create_task(patiently(service, health, stopping, wait=60))
+    await wait_until(lambda: task.done() or "rtchart migrate" in health.reasons.get("start", ""))
     stopping.set()
     await task
 
