@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -139,3 +140,12 @@ class Ground:
 
 OVER = START + 10 * MINUTE
 """A time at which the first minutes are over."""
+
+
+def same(stored: Candle, made: Candle) -> bool:
+    """Whether two candles are of equal content: numbers compare as numbers."""
+    numbers = ["open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume"]
+    rest = ["open_time", "trades", "received", "source"]
+    return all(Decimal(getattr(stored, n)) == Decimal(getattr(made, n)) for n in numbers) and all(
+        getattr(stored, n) == getattr(made, n) for n in rest
+    )
