@@ -34,6 +34,7 @@ from rtchart.web.api import Sources
 from rtchart.web.app import Origins, create_app
 from rtchart.web.catalog import Catalog
 from rtchart.web.hub import Hub
+from rtchart.web.listening import listen
 from rtchart.web.market import Market
 from rtchart.web.page import Site
 from rtchart.web.views import Views
@@ -123,9 +124,9 @@ async def websockets(port: asyncio.Future[int]) -> Tick:
 
 
 async def _quart(app: Quart, port: asyncio.Future[int]) -> None:
-    listening = server.listen("127.0.0.1", 0)
-    port.set_result(listening.getsockname()[1])
-    task = asyncio.create_task(server.run(app, listening, asyncio.Event()))
+    listener = listen("127.0.0.1", 0)
+    port.set_result(listener.getsockname()[1])
+    task = asyncio.create_task(server.run(app, listener, asyncio.Event()))
     app.extensions["serving"] = task
 
 
