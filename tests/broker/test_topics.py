@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
-from rtchart.broker.topics import KLINES, SYMBOLS, Making
+from rtchart.broker.topics import KLINES, SYMBOLS, TOPICS, Making
 from rtchart.core.errors import Unavailable, UserError
 from tests.waiting import wait_until
 
@@ -41,6 +41,10 @@ async def settings_of(cluster: Cluster, name: str) -> dict[str, str]:
     async with cluster.admin() as admin:
         (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
         return {entry[0]: entry[1] for entry in answer.resources[0][4]}
+
+
+def test_each_topic_says_what_becomes_of_old_records() -> None:
+    assert {topic.cleanup_policy for topic in TOPICS} == {"compact", "delete"}
 
 
 @pytest.mark.parametrize("factor", [1, -1])

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import time
 
 import pytest
 
@@ -62,3 +63,20 @@ def test_the_form_can_be_chosen(form: logs.Format, stream: io.StringIO):
     logs.configure("producer", form=form, stream=stream)
     logging.getLogger("rtchart.x").warning("gap opened")
     assert stream.getvalue().startswith("{") == (form == "json")
+
+
+def test_what_kafkas_client_repeats_is_said_once_a_minute(monkeypatch: pytest.MonkeyPatch):
+    stream = io.StringIO()
+    logs.configure("producer", stream=stream)
+    client = logging.getLogger("aiokafka")
+    for port in range(5):
+        client.error("Unable connect to %s", port)
+    logging.getLogger("rtchart.x").warning("said")
+    logging.getLogger("rtchart.x").warning("said")
+    client.error("another thing")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 61)
+    monkeypatch.setattr(time, "time_ns", lambda: int((now + 61) * 1e9))
+    client.error("Unable connect to %s", 9)
+    said = [json.loads(line)["message"] for line in stream.getvalue().splitlines()]
+    assert said == ["Unable connect to 0", "said", "said", "another thing", "Unable connect to 9"]

@@ -106,9 +106,14 @@ class Cluster:
             await client.start()
         except KafkaConnectionError:
             await _close(client)
-            how = "" if self.security.protocol == "plaintext" else f" as {self.security.protocol}"
+            if (protocol := self.security.protocol) != "plaintext":
+                # Why is in aiokafka's own line alone.
+                raise Unavailable(
+                    f"no Kafka broker answers at {self.bootstrap}, or none lets us in as {protocol} (the line before says "
+                    "why); start it, or correct --kafka, the user and password, or the certificates"
+                ) from None
             raise Unavailable(
-                f"no Kafka broker answers{how} at {self.bootstrap}; start it, or name another one with --kafka HOST:PORT"
+                f"no Kafka broker answers at {self.bootstrap}; start it, or name another one with --kafka HOST:PORT"
             ) from None
         except BaseException:  # cancelled, too: who wants it within a time
             await _close(client)

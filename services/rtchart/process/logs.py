@@ -55,6 +55,24 @@ class ReadableFormatter(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class _NotAgain(logging.Filter):
+    """Lets Kafka's client say the same, but for its figures, once a minute: while no broker answers, it would each second."""
+
+    def __init__(self, every: float = 60.0) -> None:
+        super().__init__()
+        self._every = every
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        key = record.name, str(record.msg)
+        if record.created - self._said.get(key, -self._every) < self._every:
+            return False
+        self._said[key] = record.created
+        return True
+
+
 def configure(service: str, *, level: str = "info", form: Format | None = None, stream: TextIO | None = None) -> None:
     """Send all logs of this process to ``stream`` (stderr). ``level`` as logging names it; no form: the one that suits it."""
     stream = stream or sys.stderr
@@ -62,6 +80,7 @@ def configure(service: str, *, level: str = "info", form: Format | None = None, 
     handler = logging.StreamHandler(stream)
     handler.setFormatter(ReadableFormatter(service) if form == "text" else JsonFormatter(service))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    handler.addFilter(_NotAgain())
     # These say at info what they do for every request or heartbeat.
     for chatty in ("httpx", "httpcore", "aiokafka", "hypercorn.access", "websockets"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
