@@ -73,6 +73,24 @@ async def test_roles_log_in_with_their_passwords_which_may_change(strict: str) -
     await connection.close()
 
 
+async def test_an_owner_who_is_no_superuser_migrates(folder: Path) -> None:
+    """With the right to make roles; without it, where these were made for him."""
+    async with Postgres(folder / "postgres", unsafe=True) as engine:
+        connection = await asyncpg.connect(engine.url())
+        for owner, right in (("able", "CREATEROLE"), ("plain", "")):
+            await connection.execute(f"CREATE ROLE {owner} LOGIN {right}")
+            await connection.execute(f"CREATE DATABASE {owner} OWNER {owner}")
+        await connection.close()
+        able, plain = [await asyncpg.connect(engine.url(), user=owner, database=owner) for owner in ("able", "plain")]
+        for passwords in ({role: "first" for role in ROLES}, {"rtchart_web": "second"}):
+            await migrate(able, passwords)
+        await migrate(plain)
+        with pytest.raises(UserError, match=r"permission denied to alter role\); .* with their passwords$"):
+            await migrate(plain, {"rtchart_web": "third"})
+        await able.close()
+        await plain.close()
+
+
 def run(*arguments: str, **environment: str) -> tuple[int, str]:
     """Exit code and all output of a command, with everything logged."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RTCHART_")}

@@ -70,8 +70,8 @@ async def migrate(connection: Connection, passwords: Mapping[str, str] | None = 
         ) from None
     except asyncpg.InsufficientPrivilegeError as error:
         raise UserError(
-            f"the database user may not change the schema ({error}); run `rtchart migrate` as the database's owner, with the "
-            f"right to make roles, or make the roles {', '.join(ROLES)} before"
+            f"the database user may not change the schema or the roles ({error.args[0]}); run `rtchart migrate` as the "
+            f"database's owner, with the right to make roles, or make the roles {', '.join(ROLES)} before, with their passwords"
         ) from None
     finally:
         if not connection.is_closed():
