@@ -31,8 +31,6 @@ from rtchart.local.kafka import Kafka
 from rtchart.local.manifests import read_folder
 from rtchart.local.ports import LOOPBACK, free_ports, in_url
 from rtchart.local.postgres import SUPERUSER, Postgres
-from rtchart.local.roles import as_role
-from rtchart.local.roles import refused as roles_refused
 from rtchart.local.services import SCRAPED, STOP_ORDER, Setting, pipeline, simulated_exchange
 from rtchart.local.status import Screen, follow_status
 from rtchart.local.supervisor import Supervisor
@@ -41,6 +39,8 @@ from rtchart.local.symbols import SymbolFolder
 from rtchart.process.clock import now_ms
 from rtchart.process.http import Client
 from rtchart.process.run import until_stopped
+from rtchart.store.become import as_role
+from rtchart.store.become import refused as roles_refused
 from rtchart.store.database import connect as connect_database
 from rtchart.store.history import symbols as stored_symbols
 from rtchart.store.klines import last_seconds

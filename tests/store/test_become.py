@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from rtchart.local.roles import as_role, refused
+from rtchart.store.become import as_role, refused
 from rtchart.store.database import connect, connect_pool
 from rtchart.store.migrate import ROLES
 from tests.corners import execute
