@@ -13,6 +13,7 @@ from typing import NamedTuple
 import click
 
 from rtchart.cli import COMMANDS
+from rtchart_operator.command import main as operator
 
 FILE = Path(__file__).parent.parent / "docs" / "configuration.md"
 HEAD = """\
@@ -74,17 +75,22 @@ def _default(option: click.Option) -> str:
 
 def text() -> str:
     """What the file must hold."""
+    programs: dict[str, click.Command] = {
+        f"rtchart {name}": importlib.import_module(module).command for name, (module, _) in COMMANDS.items()
+    }
+    programs["rtchart-operator"] = operator
     commands: dict[Row, list[str]] = defaultdict(list)
-    for name, (module, _) in COMMANDS.items():
-        for row in rows(importlib.import_module(module).command):
+    for name, command in programs.items():
+        for row in rows(command):
             commands[row].append(name)
-    sections: dict[str, list[str]] = {SHARED: []} | {f"`rtchart {name}`": [] for name in COMMANDS}
+    sections: dict[str, list[str]] = {SHARED: []} | {f"`{name}`": [] for name in programs}
     for row, names in commands.items():
         cells = [f"`{row.option}`", f"`{row.variable}`", row.default, row.what]
         if len(names) > 1:
-            sections[SHARED].append(_line([*cells, ", ".join(names)]))
+            who = ", ".join(name.removeprefix("rtchart ").removeprefix("rtchart-") for name in names)
+            sections[SHARED].append(_line([*cells, who]))
         else:
-            sections[f"`rtchart {names[0]}`"].append(_line(cells))
+            sections[f"`{names[0]}`"].append(_line(cells))
     parts = [HEAD]
     for title, lines in sections.items():
         if lines:
