@@ -15,6 +15,7 @@ from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -137,10 +138,10 @@ class Operator:
 
 @contextlib.asynccontextmanager
 async def operator(folder: Path, namespace: str, **options: str) -> AsyncIterator[Operator]:
-    """Start one; it is killed at the end if it still runs. ``options`` as ``RTCHART_…`` without that prefix."""
+    """Start one; it is killed at the end if it still runs. ``options`` as ``RTCHART_…`` without that prefix, and KUBECONFIG."""
     (port,) = free_ports(1)
     chosen = {"NAMESPACE": namespace, "ADMIN_PORT": str(port), "EXCHANGE_REST_BINANCE": "http://127.0.0.1:9", **options}
-    env = {**os.environ, **{f"RTCHART_{key}": value for key, value in chosen.items()}}
+    env = {**os.environ, **{name if name == "KUBECONFIG" else f"RTCHART_{name}": value for name, value in chosen.items()}}
     path = folder / f"operator-{uuid.uuid4().hex[:4]}.log"
     with path.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -155,3 +156,55 @@ async def operator(folder: Path, namespace: str, **options: str) -> AsyncIterato
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+class Relay:
+    """A way to the API server that can be cut, for one client: the server itself is also others'."""
+
+    def __init__(self, server: str) -> None:
+        parts = urlsplit(server)
+        self._host, self._port = parts.hostname, parts.port
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        (self.port,) = free_ports(1)
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def cut(self) -> None:
+        """Refuse new connections, and break those that are there."""
+        if self._server:
+            self._server.close()
+            self._server = None
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection(self._host, self._port)
+        self._writers |= {writer, back}
+        try:
+            await asyncio.gather(_copy(reader, back), _copy(there, writer))
+        finally:
+            self._writers -= {writer, back}
+            for each in (writer, back):
+                each.transport.abort()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+async def through_relay(kubectl: Kubectl, folder: Path) -> tuple[Relay, Path]:
+    """A relay that is open, and a kubeconfig whose way leads through it."""
+    config = yaml.safe_load(await kubectl.run("config", "view", "--minify", "--flatten"))
+    cluster = config["clusters"][0]["cluster"]
+    relay = Relay(cluster["server"])
+    await relay.open()
+    cluster["server"] = f"https://127.0.0.1:{relay.port}"
+    path = folder / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return relay, path

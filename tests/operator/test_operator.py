@@ -14,7 +14,7 @@ from rtchart.core.symbol import DesiredSymbol
 from rtchart.local.ports import free_ports
 from rtchart.sim.exchange import Config, Exchange
 from rtchart_operator.watch import FINALIZER
-from tests.operator.cluster import Kubectl, Operator, operator, symbol
+from tests.operator.cluster import Kubectl, Operator, operator, symbol, through_relay
 from tests.pipeline.running import Pipeline
 from tests.waiting import wait_until
 
@@ -167,12 +167,40 @@ async def test_without_kafka_and_database_it_says_so_and_waits(stage: Stage) -> 
             "RetentionEnforced": ("Unknown", "DatabaseUnavailable"),
             "Ready": ("Unknown", "KafkaUnavailable"),
         }
-        answer = await running.get("/readyz")
-        assert answer.status_code == 503 and answer.json()["reasons"].keys() == {"kafka", "database"}
+
+        async def only_these() -> bool:
+            answer = await running.get("/readyz")
+            return answer.status_code == 503 and answer.json()["reasons"].keys() == {"kafka", "database"}
+
+        await wait_until(only_these)
         assert (await running.get("/livez")).is_success
         assert await running.stop() == 0
     async with stage.operator():
         await kubectl.run("wait", "--for=condition=Ready", "symbol/btc", "--timeout=60s")
+
+
+async def test_an_api_server_that_was_away_is_asked_again_and_what_it_was_told_is_done(stage: Stage, tmp_path: Path) -> None:
+    kubectl = stage.kubectl
+    relay, config = await through_relay(kubectl, tmp_path)
+    await kubectl.apply(symbol("btc", "BTCUSDT"), symbol("life", CHINESE))
+    async with stage.operator(KUBECONFIG=str(config)) as running:
+        await kubectl.run("wait", "--for=condition=Ready", "symbol/btc", "symbol/life", "--timeout=60s")
+        await relay.cut()
+        await kubectl.apply(symbol("eth", "ETHUSDT"))
+        await kubectl.run("delete", "symbol", "life")
+        await kubectl.run("patch", "symbol", "btc", "--type=merge", "-p", '{"spec":{"suspend":true}}')
+        await relay.open()
+        await kubectl.run("wait", "--for=condition=Ready", "symbol/eth", "--timeout=90s")
+        await kubectl.until("btc", "Ready", "False", "Suspended")
+
+        async def only_these() -> bool:
+            return set(await stage.records()) == {"sim:BTCUSDT", "sim:ETHUSDT"}
+
+        # The watch never tells what went while it was away: the list of the next sweep does.
+        await wait_until(only_these, 90)
+        assert running.process.returncode is None
+        assert await running.stop() == 0
+    await relay.cut()
 
 
 async def _told(kubectl: Kubectl, name: str, event: tuple[str, str]) -> bool:
