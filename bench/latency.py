@@ -121,7 +121,7 @@ class Stage:
 
 async def introduced(web: str, symbols: int) -> None:
     """Wait until the producer has asked the exchange about every symbol, which it does once, when it starts."""
-    async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(300):
+    async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(900):
         while True:
             found = (await client.get(f"{web}/api/v1/symbols")).json()["symbols"]
             if len([symbol for symbol in found if symbol["tick_size"]]) >= symbols:
