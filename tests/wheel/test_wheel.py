@@ -47,9 +47,13 @@ def test_it_carries_the_page_the_schema_and_the_list_of_jars_and_nothing_of_a_wo
         f"rtchart-{__version__}.dist-info/licenses/LICENSE",
     ):
         assert needed in names
-    assert not [name for name in names if not name.startswith(("rtchart/", f"rtchart-{__version__}.dist-info/"))]
+    assert not [
+        name for name in names if not name.startswith(("rtchart/", "rtchart_operator/", f"rtchart-{__version__}.dist-info/"))
+    ]
     assert "License-Expression: Apache-2.0" in metadata
-    assert {"producer", "inserter", "aggregator", "web", "sim", "up"} <= set(re.findall("Provides-Extra: (.*)", metadata))
+    assert {"producer", "inserter", "aggregator", "web", "sim", "operator", "up"} <= set(
+        re.findall("Provides-Extra: (.*)", metadata)
+    )
 
 
 @pytest.mark.timeout(400)
