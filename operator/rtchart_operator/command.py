@@ -90,6 +90,11 @@ async def serve(
     directories = {name: Directory(rest, now_ms) for name, rest in rests.items()}
     controller = Controller(namespace, api=api, pipeline=pipeline, storage=storage, directories=directories, clock=now_ms)
 
+    async def keep_watching() -> None:
+        # kopf looks once, when it begins, whether Symbols are defined.
+        await controller.listed.wait()
+        await watch(namespace, controller)
+
     async def keep_reporting() -> None:
         while True:
             for part, why in (("kafka", pipeline.away), ("database", storage.away), ("kubernetes", controller.away)):
@@ -104,7 +109,7 @@ async def serve(
     try:
         await until_stopped(
             stopping,
-            watch(namespace, controller),
+            keep_watching(),
             controller.keep_sweeping(),
             controller.keep_publishing(),
             controller.keep_telling(),

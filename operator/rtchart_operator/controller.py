@@ -63,6 +63,8 @@ class Controller:
         self._events: deque[tuple[Resource, Condition]] = deque(maxlen=EVENTS_KEPT)
         self._rings = {name: asyncio.Event() for name in ("list", "publish", "tell", "events")}
         self.registry = Registry()
+        self.listed = asyncio.Event()
+        """Set when all Symbols were listed for the first time."""
         self.away: str | None = None
         """Why the API server could not be asked for all Symbols the last time: empty if it could, None before it was."""
 
@@ -114,6 +116,7 @@ class Controller:
                     if self.registry.replace(map(resource, items), version):
                         self.changed()
                 self.away = ""
+                self.listed.set()
             except ApiError as error:
                 self._failed(error)
                 self.away = str(error)

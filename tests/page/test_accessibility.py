@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 from tests.page import market
 from tests.page.browser import until, visit
 from tests.page.stage import Stage
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -87,10 +88,14 @@ async def test_every_control_has_a_name(stage: Stage, page: Page, width: int) ->
     if width == 390:
         await page.click("#sidebar-open")
         await expect(page.locator("#symbols a").first).to_be_visible()
+    # The tree follows the page in its own time.
+    await wait_until(lambda: reaches_more_than(page, len(market.SYMBOLS)))
     names = await control_names(page)
-    while len(names) <= len(market.SYMBOLS):  # the tree follows the page in its own time; the test's time ends this
-        names = await control_names(page)
     assert [role for role, name in names if not name.strip()] == []
+
+
+async def reaches_more_than(page: Page, controls: int) -> bool:
+    return len(await control_names(page)) > controls
 
 
 async def control_names(page: Page) -> list[tuple[str, str]]:
