@@ -1,0 +1,79 @@
+"""Metrics of single symbols."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import cast
+
+import pytest
+from prometheus_client import REGISTRY, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from rtchart.broker.cluster import Cluster
+from rtchart.broker.tail import Record
+from rtchart.core.interval import SECOND
+from rtchart.core.kline import Identity
+from rtchart.core.messages import encode
+from rtchart.store.history import Run
+from rtchart_operator.latency import KEPT, Speeds
+from rtchart_operator.metrics import SymbolMetrics
+from rtchart_operator.storage import Books
+from tests.core.klines import kline
+
+BTC = Identity("binance", "BTCUSDT")
+
+
+@dataclass
+class Value:
+    """The one part of a record that is read."""
+
+    value: bytes
+
+
+def samples() -> dict[tuple[str, ...], float]:
+    """Values by name and the values of labels, in the order of the labels' names."""
+    families = text_string_to_metric_families(generate_latest(REGISTRY).decode())
+    return {
+        (one.name, *one.labels.values()): one.value
+        for family in families
+        for one in family.samples
+        if one.name.startswith(("rtchart_symbol_", "rtchart_aggregation_"))
+    }
+
+
+def test_they_say_what_is_known_and_only_of_what_there_is() -> None:
+    speeds = Speeds(Cluster("127.0.0.1:9"), lambda: 0)
+    books = Books(gaps={BTC: Counter(open=1, repaired=4)}, completeness={BTC: 0.75})
+    metrics = SymbolMetrics(speeds.speeds, lambda: books, lambda: Run(1_000, 3_500, 1, 1, None))
+    try:
+        for second in range(KEPT + 100):
+            version = second * SECOND + 1_010
+            published_us = version * 1_000 + (5_000 if second % 100 else 80_000)
+            message = kline(open_time=second * SECOND, version=version, published_us=published_us)
+            speeds.take(cast(Record, Value(encode(message))))
+        late = kline(open_time=0, version=10**9, published_us=10**13, source="repair")
+        speeds.take(cast(Record, Value(encode(late))))
+        speeds.take(cast(Record, Value(b"no kline")))
+        metrics.closed({BTC: Counter(repaired=2)})
+        metrics.closed({BTC: Counter(repaired=1, absent=1)})
+        assert samples() == pytest.approx(
+            {
+                ("rtchart_symbol_last_kline_timestamp_seconds", "binance", "BTCUSDT"): KEPT + 99,
+                ("rtchart_symbol_latency_p50_seconds", "binance", "BTCUSDT"): 0.005,
+                ("rtchart_symbol_latency_p99_seconds", "binance", "BTCUSDT"): 0.08,
+                ("rtchart_symbol_completeness_ratio", "binance", "BTCUSDT"): 0.75,
+                ("rtchart_symbol_gaps", "binance", "open", "BTCUSDT"): 1,
+                ("rtchart_symbol_gaps", "binance", "repaired", "BTCUSDT"): 4,
+                ("rtchart_symbol_gaps", "binance", "absent", "BTCUSDT"): 0,
+                ("rtchart_symbol_gaps_closed_total", "binance", "repaired", "BTCUSDT"): 3,
+                ("rtchart_symbol_gaps_closed_total", "binance", "absent", "BTCUSDT"): 1,
+                ("rtchart_aggregation_last_run_timestamp_seconds",): 1.0,
+                ("rtchart_aggregation_last_run_duration_seconds",): 2.5,
+                ("rtchart_aggregation_last_run_failed",): 0,
+            }
+        )
+        speeds.keep(set())
+        assert not any(name[0].startswith(("rtchart_symbol_last", "rtchart_symbol_latency")) for name in samples())
+    finally:
+        metrics.close()

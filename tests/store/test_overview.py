@@ -1,0 +1,91 @@
+"""What is stored of all symbols at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import asyncpg
+
+from rtchart.core.interval import HOUR, MINUTE, SECOND
+from rtchart.core.kline import Identity
+from rtchart.core.symbol import DesiredSymbol
+from rtchart.store import overview, symbols
+
+BTC, ETH, NEW = (Identity("sim", symbol) for symbol in ("BTCUSDT", "ETHUSDT", "NEWUSDT"))
+NOW = 500_000 * HOUR
+
+
+async def ground(database: str) -> tuple[asyncpg.Connection, dict[Identity, int]]:
+    """Three symbols: one with seconds and minutes, one with minutes that have holes, one with nothing."""
+    connection = await asyncpg.connect(database)
+    wanted = [DesiredSymbol(one.exchange, one.symbol, epoch=1, kline_hours=2) for one in (BTC, ETH, NEW)]
+    ids = {row.identity: row.symbol_id for row in await symbols.want(connection, wanted)}
+    await connection.execute("SELECT ensure_kline_partitions($1, $2)", NOW - HOUR, NOW)
+    for second in range(3):
+        await connection.execute(
+            "INSERT INTO kline_1s VALUES ($1, $2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 's')", ids[BTC], NOW - HOUR + second * SECOND
+        )
+    for identity, minutes in ((BTC, {-61: 0, -2: 60, -1: 60}), (ETH, {-4: 60, -1: 30})):
+        for minute, received in minutes.items():
+            await connection.execute(
+                "INSERT INTO candle VALUES ($1, '1m', $2, 1, 1, 1, 1, 1, 1, 1, 1, 1, $3, 's', 1)",
+                ids[identity],
+                NOW + minute * MINUTE,
+                received,
+            )
+    return connection, ids
+
+
+async def test_how_far_and_how_whole_each_symbol_is(database: str) -> None:
+    connection, _ = await ground(database)
+    assert await overview.ends(connection) == {
+        BTC: (NOW - HOUR + 2 * SECOND, NOW - MINUTE),
+        ETH: (None, NOW - MINUTE),
+        NEW: (None, None),
+    }
+    assert await overview.completeness(connection) == {BTC: 1.0, ETH: 90 / 240}, "of the last hour, from the first minute on"
+    await symbols.unwant(connection, {BTC: 1}, at=NOW)
+    assert BTC not in await overview.ends(connection)
+    await connection.close()
+
+
+async def test_minutes_that_wait_are_counted_when_they_are_too_old(database: str) -> None:
+    connection, ids = await ground(database)
+    for minute, waiting in ((NOW - 2 * HOUR - MINUTE, [BTC, ETH]), (NOW - 2 * HOUR - MINUTE, [BTC]), (NOW - 2 * HOUR, [BTC])):
+        await connection.execute(
+            "INSERT INTO checkpoint (minute, symbol_ids, first_second, last_second, inserted_at) VALUES ($1, $2, 0, 0, 0)",
+            minute,
+            [ids[one] for one in waiting],
+        )
+    assert await overview.unaggregated(connection, NOW) == {BTC: 1, ETH: 1}
+    assert await overview.unaggregated(connection, NOW + HOUR - 1) == {BTC: 1, ETH: 1}, "whole hours, as the sweep's"
+    assert await overview.unaggregated(connection, NOW + HOUR) == {BTC: 2, ETH: 1}
+    await connection.close()
+
+
+async def test_gaps_are_counted_by_state_and_by_when_they_closed(database: str) -> None:
+    connection, ids = await ground(database)
+    for number, (state, closed_at) in enumerate([("open", None), ("repaired", 10), ("repaired", 20), ("absent", 20)]):
+        await connection.execute(
+            "INSERT INTO gap (symbol_id, start_time, end_time, state, reason, opened_at, closed_at)"
+            " VALUES ($1, $2, $3, $4, 'step', 0, $5)",
+            ids[BTC],
+            number * SECOND,
+            number * SECOND + SECOND,
+            state,
+            closed_at,
+        )
+    assert await overview.gaps(connection) == {BTC: Counter(open=1, repaired=2, absent=1)}
+    assert await overview.gaps_closed(connection, 10, 20) == {BTC: Counter(repaired=1)}
+    assert await overview.gaps_closed(connection, 20, 30) == {BTC: Counter(repaired=1, absent=1)}
+    await connection.close()
+
+
+async def test_a_symbol_is_gone_when_nothing_of_it_is_left_or_it_is_wanted_again(database: str) -> None:
+    connection, _ = await ground(database)
+    assert await overview.is_gone(connection, BTC), "it is wanted: its data is not to go"
+    await symbols.unwant(connection, {BTC: 1, NEW: 1}, at=NOW)
+    assert not await overview.is_gone(connection, BTC)
+    assert await overview.is_gone(connection, NEW)
+    assert await overview.is_gone(connection, Identity("sim", "NEVERUSDT"))
+    await connection.close()
