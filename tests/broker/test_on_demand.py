@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -57,6 +60,23 @@ async def test_a_client_that_failed_or_hangs_is_replaced(cluster: Cluster):
         await producer.send(well)
     assert len(set(clients)) == 3
     assert len(await read(cluster, 3)) == 3
+
+
+async def test_a_broker_that_falls_silent_under_a_record_ends_the_send_and_nothing_else(cluster: Cluster, engine_folder: Path):
+    broker = int((engine_folder / "kafka/kafka.pid").read_text().split()[0])
+
+    async def well(producer: AIOKafkaProducer) -> None:
+        await producer.send_and_wait(cluster.name(DEAD_LETTERS), b"{}")
+
+    async with OnDemandProducer(cluster, patience=3) as producer:
+        await producer.send(well)
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            with pytest.raises(NotPublished):
+                await producer.send(well)
+        finally:
+            os.kill(broker, signal.SIGCONT)
+        await producer.send(well)
 
 
 async def test_a_dead_letter_of_any_size_travels_with_its_companions(cluster: Cluster):

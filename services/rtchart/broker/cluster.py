@@ -149,7 +149,10 @@ async def _stop(producer: AIOKafkaProducer, patience: float | None) -> None:
         await asyncio.wait([sender], timeout=patience)
         producer._message_accumulator.fail_all(KafkaTimeoutError())
         await asyncio.wait([stopping], timeout=patience)
-    if stopping.done():
+    if stopping.cancelled():
+        # A request was under way when its sender was cancelled, and its end came no further: no cancellation of ours.
+        await producer.client.close()
+    elif stopping.done():
         stopping.result()
 
 
