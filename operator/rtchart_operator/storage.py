@@ -26,8 +26,10 @@ SWEEP_EVERY = 60.0
 SWEEP_SOON = 5.0
 """… when the data of deleted symbols had to wait."""
 RETRY = 3.0
-ANSWER = 60.0
-"""Seconds that the database has for a look. Sweeps take as long as they take."""
+ANSWER = 20.0
+"""Seconds that the database has for a look; less than what is stored may lag, which it is not to be taken for."""
+WORK = 900.0
+"""… for a migration, a sweep, or the deletion of a symbol's data. What is cut off there goes on with the next one."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class Storage:
             try:
                 async with self._connection() as connection:
                     if not self._migrated.is_set():
-                        await migrate(connection, self._passwords)
+                        with within(connection, WORK):
+                            await migrate(connection, self._passwords)
                         self._migrated.set()
                     await self._look(connection)
             except Exception as error:
@@ -93,8 +96,9 @@ class Storage:
             pause = SWEEP_EVERY
             try:
                 async with self._connection() as connection:
-                    if await self._sweep(connection):
-                        pause = SWEEP_SOON
+                    with within(connection, WORK):
+                        if await self._sweep(connection):
+                            pause = SWEEP_SOON
                     await self._count(connection)
                 self.swept, self.sweep_away = True, ""
             except Exception as error:
@@ -111,19 +115,23 @@ class Storage:
             return f"the database cannot be asked: {self.away or 'its schema is being made'}"
         try:
             async with self._connection() as connection:
-                # The inserter writes this too, when it hears of it; if it is down, nobody has to wait for it.
-                await symbols.unwant(connection, {identity: epoch}, at=self._clock())
-                rows = await delete_symbol_data(connection, identity)
-                if rows is None:
-                    return "the aggregator is at work"
-                if rows:
-                    log.info("deleted what was stored of a symbol", extra=fields(symbol=str(identity), rows=rows))
-                    return "seconds that were under way may still come"
-                return "" if await overview.is_gone(connection, identity) else "some of it is left"
+                with within(connection, WORK):
+                    return await self._erase(connection, identity, epoch)
         except Exception as error:
             if not is_outage(error):
                 raise
             return f"the database cannot be asked: {error}"
+
+    async def _erase(self, connection: Connection, identity: Identity, epoch: int) -> str:
+        # The inserter writes this too, when it hears of it; if it is down, nobody has to wait for it.
+        await symbols.unwant(connection, {identity: epoch}, at=self._clock())
+        rows = await delete_symbol_data(connection, identity)
+        if rows is None:
+            return "the aggregator is at work"
+        if rows:
+            log.info("deleted what was stored of a symbol", extra=fields(symbol=str(identity), rows=rows))
+            return "seconds that were under way may still come"
+        return "" if await overview.is_gone(connection, identity) else "some of it is left"
 
     async def _look(self, connection: Connection) -> None:
         while True:

@@ -29,7 +29,10 @@ WATCHED: tuple[Type, ...] = ("Aggregating", "RetentionEnforced")
 """… and these not to be False: a new symbol has nothing to fold or to remove yet."""
 
 
-_DECIDED_HERE = ("DuplicateSymbol", "InvalidSpec", "NotValidated", "Suspended")
+_NO_LONGER = (
+    *("DuplicateSymbol", "InvalidSpec", "NotValidated", "Suspended"),
+    *("DatabaseUnavailable", "ExchangeUnreachable", "KafkaUnavailable"),
+)
 """Reasons that end at once when they do not hold any more; all others are seen somewhere, and hold until it is seen anew."""
 
 
@@ -86,7 +89,7 @@ def judge(spec: SymbolSpec | None, problem: str, facts: Facts, before: Iterable[
         verdicts["RetentionEnforced"] = _retention(spec, facts)
     for old in before:
         kind = cast(Type, old.type)
-        if kind in verdicts and verdicts[kind].reason == "Pending" and old.reason not in _DECIDED_HERE:
+        if kind in verdicts and verdicts[kind].reason == "Pending" and old.reason not in _NO_LONGER:
             verdicts[kind] = Verdict(old.status, cast(Reason, old.reason), old.message)
     verdicts["Ready"] = ready(verdicts, spec.identity if spec else None)
     return verdicts

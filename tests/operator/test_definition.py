@@ -104,6 +104,12 @@ def test_the_conditions_are_those_that_are_said() -> None:
     assert list(get_args(Reason)) == sorted(set(get_args(Reason)))
 
 
+def test_every_reason_is_in_the_documentation() -> None:
+    text = (ROOT / "docs/operator.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\|[^|]*\| ([A-Z][A-Za-z, ]+) \|", text, re.MULTILINE))
+    assert {reason for cell in listed for reason in cell.split(", ")} == set(get_args(Reason))
+
+
 def test_the_examples_are_read_by_up() -> None:
     reading = read_folder(ROOT / "k8s/symbols", venue="binance")
     assert reading.complete and not reading.refused and reading.symbols
