@@ -62,7 +62,7 @@
 {{- end }}
 {{- if .certKey }}
 - name: kafka-user
-  secret: {secretName: {{ .existingSecret }}, defaultMode: 0440}
+  secret: {secretName: {{ required "externalKafka.certKey needs existingSecret: the Secret that the certificate is in" .existingSecret }}, defaultMode: 0440}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,0 +1,70 @@
+"""Values of many kinds, by name: what holds for every object and pod is looked for in each of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SIM = {"exchange.binance.enabled": False, "exchange.sim.enabled": True}
+
+KAFKA = {"kafka.enabled": False, "externalKafka.bootstrap": "a.example.org:9093,b.example.org:9094"}
+SASL = {**KAFKA, "externalKafka.existingSecret": "kafka-user", "externalKafka.user": "rtchart"}
+POSTGRESQL = {
+    "postgresql.enabled": False,
+    "externalPostgresql.host": "db.example.org",
+    "externalPostgresql.existingSecret": "db-owner",
+    "externalPostgresql.owner": "charts",
+}
+
+ALL_WORKLOADS = ("producer", "inserter", "aggregator", "web", "operator", "sim")
+
+MATRIX: dict[str, dict[str, Any]] = {
+    "as it comes": {},
+    "simulated exchange": SIM,
+    "both exchanges": {"exchange.sim.enabled": True},
+    "other names": {"fullnameOverride": "kafka", "nameOverride": "candles", "commonLabels": {"team": "charts"}},
+    "aggregator as a Deployment": {"aggregator.mode": "Deployment"},
+    "Kafka with TLS": {**KAFKA, "externalKafka.security": "ssl", "externalKafka.caSecret": "kafka-ca"},
+    "Kafka with mutual TLS": {
+        **KAFKA,
+        "externalKafka.security": "ssl",
+        "externalKafka.caSecret": "kafka-ca",
+        "externalKafka.existingSecret": "kafka-user",
+        "externalKafka.certKey": "user.crt",
+        "externalKafka.keyKey": "user.key",
+    },
+    "Kafka with SASL": {**SASL, "externalKafka.security": "sasl_ssl", "externalKafka.sasl": "plain"},
+    "external PostgreSQL": {
+        **POSTGRESQL,
+        "externalPostgresql.sslMode": "verify-full",
+        "externalPostgresql.caSecret": "db-ca",
+        "database.existingRolesSecret": "db-roles",
+    },
+    "nothing of its own": {**SIM, **KAFKA, **POSTGRESQL},
+    "network policies": {"networkPolicy.enabled": True, "exchange.sim.enabled": True},
+    "network policies to elsewhere": {"networkPolicy.enabled": True, **KAFKA, **POSTGRESQL},
+    "all that is off": {
+        "web.ingress.enabled": True,
+        "web.ingress.className": "nginx",
+        "web.ingress.tlsSecret": "page-tls",
+        "web.httpRoute.enabled": True,
+        "web.httpRoute.parentRefs": [{"name": "gateway"}],
+        "web.autoscaling.enabled": True,
+        "web.allowOrigins": ["https://example.org"],
+        "inserter.keda.enabled": True,
+        "crds.upgrade": True,
+        "networkPolicy.enabled": True,
+    },
+    "all that is on, off": {"podDisruptionBudget.enabled": False, "rbac.create": False, "symbols": []},
+    "a node of its own": {
+        "imagePullSecrets": ["registry"],
+        **{f"{name}.nodeSelector": {"disk": "fast"} for name in ALL_WORKLOADS},
+        **{f"{name}.tolerations": [{"key": "charts", "operator": "Exists"}] for name in ALL_WORKLOADS},
+        **{f"{name}.priorityClassName": "high" for name in ALL_WORKLOADS},
+        **{f"{name}.podAnnotations": {"example.org/note": name} for name in ALL_WORKLOADS},
+        **{f"{name}.podLabels": {"example.org/mark": name} for name in ALL_WORKLOADS},
+        **{f"{name}.extraEnv": [{"name": "RTCHART_LOG_LEVEL", "value": "debug"}] for name in ALL_WORKLOADS},
+        **{f"{name}.extraVolumes": [{"name": "more", "emptyDir": {}}] for name in ALL_WORKLOADS},
+        **{f"{name}.extraVolumeMounts": [{"name": "more", "mountPath": "/more"}] for name in ALL_WORKLOADS},
+        "exchange.sim.enabled": True,
+    },
+}
