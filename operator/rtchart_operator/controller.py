@@ -89,6 +89,8 @@ class Controller:
             other.identity == identity and not other.deleting for other in self.registry.resources.values()
         ):
             return ""  # there was never any data, or another Symbol has it now
+        if not self._pipeline.known:
+            return "Kafka was not asked yet what the pipeline is asked for"
         record = self._pipeline.wanted.get(str(identity))
         if record is not None and record.name == deleted.title:
             self.changed()

@@ -200,6 +200,13 @@ async def test_a_symbol_is_not_released_before_its_data_is_gone(kafka: str, topi
     assert await stage.records() == {}
 
 
+async def test_nothing_is_deleted_before_it_is_known_what_the_pipeline_is_asked_for() -> None:
+    stage = Ground(Cluster("127.0.0.1:9"), "postgresql://postgres@127.0.0.1:9/rtchart")
+    stage.server.apply(body("btc", "BTCUSDT", deletionPolicy="Delete"))
+    leaving = _changed(stage.server, "btc", metadata={"deletionTimestamp": "2026-11-22T12:00:00Z"})
+    assert await stage.controller.release(leaving) == "Kafka was not asked yet what the pipeline is asked for"
+
+
 async def test_an_exchange_that_does_not_answer_holds_nothing_up(kafka: str, topic_prefix: str, database: str) -> None:
     stage = await ground(kafka, topic_prefix, database)
     stage.venue.silent = True
