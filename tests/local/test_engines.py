@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import psutil
@@ -27,6 +28,10 @@ async def query(url: str, statement: str) -> object:
         return await connection.fetchval(statement)
     finally:
         await connection.close()
+
+
+def sockets_of(url: str) -> Path:
+    return Path(parse_qs(urlsplit(url).query)["host"][0])
 
 
 async def produce(bootstrap: str, value: bytes) -> None:
@@ -84,6 +89,26 @@ async def test_postgres_in_a_folder_too_deep_for_a_socket(folder: Path) -> None:
     deep = folder / ("d" * 100)
     async with Postgres(deep, port=None) as engine:
         assert await query(engine.url(), "SELECT 1") == 1
+
+
+async def test_postgres_is_where_it_was_after_a_start_that_failed(folder: Path) -> None:
+    deep = folder / ("d" * 100)
+    async with Postgres(deep, port=None) as engine:
+        url = engine.url()
+        sockets = sockets_of(url)
+        assert not sockets.is_relative_to(deep)
+        assert engine.child
+        os.killpg(engine.child.pid, signal.SIGKILL)
+        await engine.child.wait()
+        settings = deep / "data" / "postgresql.auto.conf"
+        settings.write_text("no setting")
+        with pytest.raises(UserError, match="ended at once"):
+            await engine.start()
+        settings.write_text("")
+        await engine.start()
+        assert engine.url() == url
+        assert await query(url, "SELECT 1") == 1
+    assert not sockets.exists()
 
 
 async def test_postgres_refuses_data_of_another_version(folder: Path) -> None:

@@ -42,6 +42,10 @@ class Engine(ABC):
 
         After ``within`` seconds it is killed: what it had acknowledged is safe then too, only its next start is slower.
         """
+        await self._end_child(within)
+
+    async def _end_child(self, within: float = 4.0) -> None:
+        """What a start that failed takes back: where clients look for the engine stays, because they are not told anew."""
         if self.child is not None:
             await self.child.stop(self.stop_signal, within=within)
             self.child = None
@@ -66,7 +70,11 @@ class Engine(ABC):
                     delay = backoff.after(0)
 
     async def __aenter__(self) -> Self:
-        return await self.start()
+        try:
+            return await self.start()
+        except BaseException:
+            await self.stop()
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -88,7 +96,7 @@ class Engine(ABC):
             ) from None
 
     async def until_ready(self, ready: Callable[[], Awaitable[bool]], *, within: float) -> None:
-        """Return when ``ready()`` says so. If the child ends before, or ``within`` seconds pass: stop it, raise `UserError`."""
+        """Return when ``ready()`` says so. If the child ends before, or ``within`` seconds pass: end it, raise `UserError`."""
         assert self.child is not None
         try:
             async with asyncio.timeout(within):
@@ -98,10 +106,10 @@ class Engine(ABC):
                     # Its being ready is a fact of another process that tells nobody.
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            await self.stop()
+            await self._end_child()
             raise self._failed(f"does not answer after {within:.0f} s") from None
         except BaseException:
-            await self.stop()
+            await self._end_child()
             raise
 
     def last_line(self) -> str:

@@ -85,6 +85,7 @@ class Postgres(Engine):
         # Started again, it is found where it was.
         self._port = self._wanted_port or self._port or free_ports(1)[0]
         if len(str(self._sockets)) > _SOCKET_FOLDER_LENGTH:
+            # Kept until `stop`: it is in the URL that everybody was given.
             self._sockets = Path(tempfile.mkdtemp(prefix="rtchart-"))
         self._sockets.chmod(0o700)
         if owner:
