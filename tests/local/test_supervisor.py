@@ -70,6 +70,14 @@ async def test_what_keeps_failing_says_why_and_is_tried_less_and_less(make: Make
     assert "starting it again in 0.5 s" in said[2], "told that what it needs is there, it begins anew"
 
 
+async def test_who_runs_is_not_hurried_when_it_ends_later(make: Make) -> None:
+    supervisor, said = make()
+    supervisor.start(Service("migrate", {"DATABASE": "postgresql://nobody@127.0.0.1:1/none"}))
+    supervisor.hurry()
+    await wait_until(lambda: len(said) == 2)
+    assert ["starting it again in 0.5 s" in said[0], "starting it again in 1 s" in said[1]] == [True, True]
+
+
 async def test_a_service_that_will_not_end_is_killed_in_time(make: Make, tmp_path: Path) -> None:
     supervisor, _ = make()
     (port,) = free_ports(1)

@@ -114,12 +114,13 @@ class _Kept:
             started = time.monotonic()
             why = await self._run()
             delay = backoff.after(time.monotonic() - started)
+            # Whoever told it to hurry while it ran did not mean this wait.
+            self.hurry.clear()
             self._say(f"{self._service.command} {why}; starting it again in {delay:g} s ({self._log.path})")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self.hurry.wait()
                     backoff = Backoff()
-            self.hurry.clear()
 
     async def _run(self) -> str:
         """Run the service until it ends; how that was, in words."""
