@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -114,15 +114,50 @@ async def test_services_end_with_a_supervisor_that_was_killed(make: Make, tmp_pa
     assert not psutil.pid_exists(pid)
 
 
-async def test_warnings_of_services_are_told_once_and_all_lines_are_logged(make: Make, tmp_path: Path) -> None:
-    # Its admin port is taken by itself: what it says about that is plain text, and an error.
+WARNS = """\
+import json, signal
+for level, logger, message in (
+    ("info", "rtchart.web", "serving"),
+    ("warning", "rtchart.web", "the database is away"),
+    ("warning", "rtchart.web", "the database is away"),
+    ("warning", "aiokafka", "a broker is away"),
+    ("error", "rtchart.web", "the last"),
+):
+    print(json.dumps({"level": level, "logger": logger, "message": message}), flush=True)
+signal.pause()
+"""
+
+
+async def test_warnings_of_services_are_told_once_and_all_lines_are_logged(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another program by the name of ours, which warns as services do.
+    program = tmp_path / "path" / "rtchart"
+    program.mkdir(parents=True)
+    (program / "__init__.py").touch()
+    (program / "__main__.py").write_text(WARNS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    supervisor, said = make()
+    supervisor.start(Service("web"))
+    await wait_until(lambda: any("the last" in line for line in said))
+    assert said == ["web warning: the database is away", "web error: the last"]
+    logged = (tmp_path / "logs" / "web.log").read_text().splitlines()
+    assert [json.loads(line)["message"] for line in logged] == [
+        "serving",
+        *["the database is away"] * 2,
+        "a broker is away",
+        "the last",
+    ]
+
+
+async def test_the_plain_words_of_a_service_that_ends_are_told_and_logged(make: Make, tmp_path: Path) -> None:
+    # Its admin port is taken by itself.
     supervisor, said = make()
     (port,) = free_ports(1)
     service = simulated_exchange(port)
     supervisor.start(Service(service.command, {**service.options, "ADMIN_PORT": str(port)}))
-    started = time.monotonic()
     await wait_until(lambda: said)
-    assert "exchange ended (exit code 1): rtchart exchange: " in said[0] and str(port) in said[0], time.monotonic() - started
+    assert "exchange ended (exit code 1): rtchart exchange: " in said[0] and str(port) in said[0]
     assert "rtchart exchange: " in (tmp_path / "logs" / "exchange.log").read_text()
 
 
