@@ -27,6 +27,14 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("RTCHART_")}
 
 
+def alive(process: psutil.Process) -> bool:
+    """Whether it does anything yet: what has ended, and only waits for a slow init to be told so, does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 async def refusal(*arguments: object) -> tuple[int, str]:
     """Exit code and output of an `rtchart up` that ends by itself."""
     process = await asyncio.create_subprocess_exec(
@@ -135,7 +143,7 @@ class Running:
             self.process.kill()
             await self.process.wait()
             raise AssertionError(f"still there {STOPS_WITHIN} s after {number.name}: {self.text}") from None
-        return [child for child in left if child.is_running()]
+        return [child for child in left if alive(child)]
 
     async def _read(self) -> None:
         assert self.process.stdout

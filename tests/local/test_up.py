@@ -14,7 +14,7 @@ import pytest
 from rtchart.local.ports import free_ports
 from rtchart.sim.exchange import Config, Exchange
 from rtchart.sim.figures import ONE
-from tests.local.running import Running, refusal
+from tests.local.running import Running, alive, refusal
 from tests.local.test_manifests import document
 from tests.waiting import wait_until
 
@@ -82,7 +82,7 @@ async def test_the_whole_way_with_every_process_killed_once_and_a_second_start(f
         await wait_until(whole, 30)
         # Killed without a word, it takes everything with it, and the next start finds nothing in its way.
         left = await up.stop(signal.SIGKILL)
-        await wait_until(lambda: not any(child.is_running() for child in left))
+        await wait_until(lambda: not any(alive(child) for child in left))
 
 
 @pytest.mark.timeout(240)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncpg
 
 from rtchart.core.errors import UserError
@@ -36,8 +38,18 @@ def is_missing_partition(error: BaseException) -> bool:
 def is_outage(error: BaseException) -> bool:
     """Whether trying again later can help: connection lost, deadlock, disk full, out of connections, a timeout, no schema yet.
 
-    Of the server's errors these are all but the refusals, so that nothing is thrown away for a reason nobody foresaw.
+    Of the server's errors these are all but the refusals, so that nothing is thrown away for a reason nobody foresaw. To a task
+    that is being cancelled no error is one: where the server goes at the same time, the rollback's failure stands in the
+    cancellation's place, and who tried again would never end.
     """
-    if is_refusal(error):
+    if is_refusal(error) or _is_cancelled():
         return False
     return isinstance(error, _OUTAGES)
+
+
+def _is_cancelled() -> bool:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # no loop runs
+        return False
+    return task is not None and task.cancelling() > 0
