@@ -108,7 +108,7 @@ deploy: cluster images load ## build, load and install with Helm (NAMESPACE=rtch
 	  --set image.tag=$(TAG) $(VALUES) --wait --timeout 5m
 
 e2e: install cluster images load ## the end-to-end tests on the local cluster (ARGS="-k symbol" passes options on to pytest)
-	@eval "$$(scripts/cluster env)"; $(BIN)/pytest tests/e2e $(ARGS)
+	@eval "$$(scripts/cluster env)"; TAG=$(TAG) REGISTRY=$(REGISTRY) $(BIN)/pytest tests/e2e $(ARGS)
 
 clean: ## remove what was built and fetched here; rtchart-data stays
 	rm -rf .venv node_modules $(VENDOR) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -22,6 +22,9 @@ from tests.corners import execute, own_database, own_topics, with_name
 
 pytest_plugins = ["tests.web.every_schema"]
 
+# They need a cluster and many minutes, so they run when they are named: `make e2e`.
+collect_ignore = ["e2e"]
+
 
 @pytest.fixture(scope="session")
 def engine_folder() -> Iterator[Path]:

@@ -59,7 +59,7 @@ MATRIX: dict[str, dict[str, Any]] = {
         "imagePullSecrets": ["registry"],
         **{f"{name}.nodeSelector": {"disk": "fast"} for name in ALL_WORKLOADS},
         **{f"{name}.tolerations": [{"key": "charts", "operator": "Exists"}] for name in ALL_WORKLOADS},
-        **{f"{name}.priorityClassName": "high" for name in ALL_WORKLOADS},
+        **{f"{name}.priorityClassName": "system-cluster-critical" for name in ALL_WORKLOADS},
         **{f"{name}.podAnnotations": {"example.org/note": name} for name in ALL_WORKLOADS},
         **{f"{name}.podLabels": {"example.org/mark": name} for name in ALL_WORKLOADS},
         **{f"{name}.extraEnv": [{"name": "RTCHART_LOG_LEVEL", "value": "debug"}] for name in ALL_WORKLOADS},

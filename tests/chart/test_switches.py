@@ -327,7 +327,7 @@ def test_where_and_how_each_workload_runs(name: str) -> None:
     for pod in pods:
         assert pod.spec["nodeSelector"] == {"disk": "fast"}
         assert pod.spec["tolerations"] == [{"key": "charts", "operator": "Exists"}]
-        assert pod.spec["priorityClassName"] == "high"
+        assert pod.spec["priorityClassName"] == "system-cluster-critical"
         assert pod.annotations == {"example.org/note": name}
         assert pod.environment["RTCHART_LOG_LEVEL"] == "debug"
         assert {"name": "more", "mountPath": "/more"} in pod.container["volumeMounts"]

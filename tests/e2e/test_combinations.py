@@ -1,0 +1,35 @@
+"""Every combination of values before a real API server: what Helm renders is what Kubernetes takes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chart.combinations import MATRIX
+from tests.chart.rendering import render
+from tests.e2e.release import Release
+
+FOREIGN = {"HTTPRoute", "ScaledObject"}
+"""Kinds of others: their definitions are not in a cluster for tests."""
+
+
+@pytest.mark.parametrize("name", MATRIX)
+async def test_it_is_taken(place: Release, name: str) -> None:
+    rendered = await asyncio.to_thread(render, MATRIX[name])
+    manifests = [_moved(each, place.namespace) for each in rendered.objects if each["kind"] not in FOREIGN]
+    text = yaml.safe_dump_all(manifests, allow_unicode=True)
+    # "create": nothing that is there already has a part in the answer.
+    options = ("--dry-run=server", "--validate=strict", "-f", "-")
+    said = await place.kubectl.run("create", *options, stdin=text)
+    assert "would violate PodSecurity" not in said
+    assert len(said.splitlines()) >= len(manifests)
+
+
+def _moved(manifest: Any, namespace: str) -> dict[str, Any]:
+    metadata = {**manifest["metadata"], "name": f"dry-{manifest['metadata']['name']}"}
+    if "namespace" in metadata:
+        metadata["namespace"] = namespace
+    return {**manifest, "metadata": metadata}
