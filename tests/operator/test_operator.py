@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +15,7 @@ from rtchart.broker.topics import SYMBOLS
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.local.ports import free_ports
 from rtchart.sim.exchange import Config, Exchange
+from rtchart.sim.listing import listings
 from rtchart_operator.watch import FINALIZER
 from tests.operator.cluster import Kubectl, Operator, operator, symbol, through_relay
 from tests.pipeline.running import Pipeline
@@ -50,7 +53,7 @@ class Stage:
 
 @pytest.fixture
 async def stage(tmp_path: Path, kubectl: Kubectl, kafka: str, topic_prefix: str, database: str) -> AsyncIterator[Stage]:
-    exchange = Exchange(Config(symbols=("BTCUSDT", "ETHUSDT", CHINESE)))
+    exchange = Exchange(Config(symbols=("BTCUSDT", "ETHUSDT", CHINESE), list_any=True))
     async with exchange.serve() as address:
         pipeline = Pipeline(tmp_path, kafka=kafka, prefix=topic_prefix, database=database, exchange=address)
         options = {"KAFKA": kafka, "TOPIC_PREFIX": topic_prefix, "DATABASE": database, "EXCHANGE_REST_SIM": address.rest}
@@ -201,6 +204,38 @@ async def test_an_api_server_that_was_away_is_asked_again_and_what_it_was_told_i
         assert running.process.returncode is None
         assert await running.stop() == 0
     await relay.cut()
+
+
+async def test_a_thousand_symbols_applied_at_once_are_ready(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    many = [symbol(f"s{number}", one.symbol) for number, one in enumerate(listings(1000))]
+    async with stage.operator() as running:
+        await wait_until(running.ready, 30)
+        empty = (await running.metrics())["process_resident_memory_bytes", ()]
+        start = time.monotonic()
+        await stage.kubectl.apply(*many)
+        applied = time.monotonic()
+
+        async def all_ready() -> bool:
+            ready = (await running.metrics()).get(("rtchart_operator_symbols", ("Ready", "True")))
+            assert ready == len(many), f"{ready} of {len(many)}"
+            return True
+
+        await wait_until(all_ready, 180, every=0.5)
+        end = time.monotonic()
+        memory = (await running.metrics())["process_resident_memory_bytes", ()]
+        statuses = Counter(
+            condition["status"]
+            for item in (await stage.kubectl.symbols()).values()
+            for condition in item["status"]["conditions"]
+            if condition["type"] == "Ready"
+        )
+        assert statuses == {"True": len(many)}, "what it counts is what stands on them"
+        assert memory < 300e6
+    with capsys.disabled():
+        print(
+            f"\n1,000 Symbols: applied in {applied - start:.1f} s, all Ready {end - applied:.1f} s later; "
+            f"memory {empty / 1e6:.0f} MB before, {memory / 1e6:.0f} MB with them"
+        )
 
 
 async def _told(kubectl: Kubectl, name: str, event: tuple[str, str]) -> bool:
