@@ -29,7 +29,7 @@ async def choose(
     live_stored: Callable[[], Awaitable[bool]],
     reach: Callable[[], Awaitable[str]],
 ) -> Choice:
-    """The exchange to run. ``asked`` is what --exchange says, ``live_stored`` whether seconds of the live one are stored.
+    """The exchange to run. ``asked`` is what --exchange says, ``live_stored`` whether some of the live one is stored.
 
     ``reach`` returns why the live exchange cannot be reached, or nothing. Who asked for it gets it, and so does who has
     stored some of it: there a simulated market in its place would be a lie.

@@ -42,8 +42,7 @@ from rtchart.process.run import until_stopped
 from rtchart.store.become import as_role
 from rtchart.store.become import refused as roles_refused
 from rtchart.store.database import connect as connect_database
-from rtchart.store.history import symbols as stored_symbols
-from rtchart.store.klines import last_seconds
+from rtchart.store.history import holds
 from rtchart.store.migrate import migrate
 from rtchart.store.roles import ROLES
 from rtchart.web.listening import listen
@@ -243,7 +242,6 @@ async def _start(engine: Engine) -> None:
 async def _live_stored(database: str) -> bool:
     connection = await connect_database(database, service="up")
     try:
-        live = [symbol.symbol_id for symbol in await stored_symbols(connection) if symbol.exchange == LIVE]
-        return bool(await last_seconds(connection, live))
+        return await holds(connection, LIVE)
     finally:
         await connection.close()

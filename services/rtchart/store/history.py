@@ -59,6 +59,18 @@ async def symbols(connection: Connection) -> list[StoredSymbol]:
     return [StoredSymbol(r[0], r[1], r[2], tuple(r[3]), r[4], r[5]) for r in rows]
 
 
+async def holds(connection: Connection, exchange: str) -> bool:
+    """Whether a second or a candle of the exchange is stored. Candles outlive their seconds."""
+    return bool(
+        await connection.fetchval(
+            """SELECT EXISTS (SELECT FROM symbol s WHERE s.exchange = $1 AND (
+                   EXISTS (SELECT FROM candle c WHERE c.symbol_id = s.symbol_id)
+                   OR EXISTS (SELECT FROM kline_1s k WHERE k.symbol_id = s.symbol_id)))""",
+            exchange,
+        )
+    )
+
+
 async def candles(connection: Connection, symbol_id: int, interval: Interval, page: Page, *, now: int) -> list[Candle]:
     """Stored candles of 1m and more; ``closed`` is whether their period is over at ``now``."""
     rows = await connection.fetch(
