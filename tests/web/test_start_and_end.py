@@ -11,10 +11,10 @@ import sys
 import asyncpg
 import pytest
 
-from rtchart.core.interval import MINUTE, MINUTES
+from rtchart.core.interval import MINUTE
 from rtchart.store import reader
 from rtchart.store.migrate import migrate
-from rtchart.web import hub, listening
+from rtchart.web import feed, hub, listening, service
 from tests.waiting import wait_until
 from tests.web import table
 from tests.web.conftest import BTC, ready
@@ -78,20 +78,26 @@ async def test_a_busy_database_is_said_to_those_who_met_it_alone(
         assert not (await socket.subscribe())["partial"]
 
 
-async def test_it_starts_where_the_database_ends(kafka: str, topic_prefix: str, database: str) -> None:
+async def test_it_starts_where_the_database_ends(
+    kafka: str, topic_prefix: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Minutes that are on Kafka and not in the database yet are folded from Kafka, however long ago they came."""
-    minute = this_minute() - 30 * MINUTE
+    first = this_minute() - 30 * MINUTE
+    minutes = [first + number * MINUTE for number in range(5)]
     async with running(kafka, topic_prefix, database, symbols=[BTC]) as web:
         await wait_until(lambda: web.web.klines.caught_up)
-        await web.publish(seconds(minute))
+        await web.publish([kline for minute in minutes for kline in seconds(minute)])
         cluster_id = await web.cluster.cluster_id()
         async with table.writer(database) as rows:
             await rows.offsets(cluster_id, topic_prefix, dict.fromkeys(range(12), 0))
+    # Read in parts that end within minutes, and looked at between them for what is due.
+    monkeypatch.setattr(feed, "POLL", 100)
+    monkeypatch.setattr(feed, "CHUNK", 25)
+    monkeypatch.setattr(service, "SWEEP", 0)
     async with running(kafka, topic_prefix, database, symbols=[BTC]) as web, web.socket() as socket:
-        await wait_until(lambda: web.web.market.price(IDENTITY))
+        await wait_until(lambda: web.web.klines.caught_up)
         snapshot = await socket.subscribe()
-        assert [candle["received"] for candle in snapshot["candles"]] == [60]
-        assert snapshot["candles"][0]["open_time"] == MINUTES.open_time(minute)
+        assert {candle["open_time"]: candle["received"] for candle in snapshot["candles"]} == dict.fromkeys(minutes, 60)
 
 
 async def test_it_needs_no_more_than_its_role_may(kafka: str, topic_prefix: str, database: str) -> None:

@@ -73,22 +73,21 @@ class Klines:
         self._last = time.monotonic()
         self.lag = 0
         """Records that were not read yet, as of the last measurement."""
+        self.caught_up = False
+        """Whether all that was there at the start is in the market."""
 
     @property
     def silent_for(self) -> float:
         """Seconds since the last kline came. Other records say that the broker lives, not that the venue is heard."""
         return time.monotonic() - self._last
 
-    @property
-    def caught_up(self) -> bool:
-        """Whether all that was there at the start has been read."""
-        return self._tail is not None and self._tail.caught_up
-
     async def follow(self, stored: dict[int, int] | None) -> None:
         """Read for ever. ``stored``: the offsets up to which the database has everything; None when it does not answer."""
+        self.caught_up = False
         since = now_ms() - (HOUR if stored is None else 2 * MINUTE)
         async with tail(self._cluster, KLINES, since_ms=since, stored=stored) as reader:
             self._tail = reader
+            self.caught_up = reader.caught_up  # at once, when there is nothing to read
             counter = metrics.records.labels(KLINES.name)
             pace = Pace(TICKS_A_SECOND, BURST)
             while True:
@@ -102,6 +101,7 @@ class Klines:
                     ticked = self._hub.tick(consumed_us)
                     # The clients' tasks send before more is taken; measuring comes last.
                     await asyncio.sleep(pace.wait() if ticked and reader.caught_up else 0)
+                self.caught_up = reader.caught_up
                 counter.inc(len(records))
                 if reader.caught_up:
                     for stamp in published:

@@ -194,7 +194,9 @@ class Web:
         entries = iter(self.market)
         while True:
             self.hub.sweep()
-            for _ in range(SEALS_A_SWEEP):
+            # Not while what came before the start is read: its minutes are late by the clock, and each would end with the
+            # seconds that have been read so far.
+            for _ in range(SEALS_A_SWEEP if self.klines.caught_up else 0):
                 entry = next(entries, None)
                 if entry is None:
                     entries = iter(self.market)
