@@ -155,7 +155,7 @@ async def test_a_table_is_the_newest_record_of_each_key_and_then_its_changes(clu
 
         changes = table.follow()
         async with asyncio.timeout(15):
-            assert await anext(changes) == {"binance:BTCUSDT": suspended}
+            assert await anext(changes) == {"binance:BTCUSDT": suspended, "binance:ETHUSDT": None}
             await writer.put({"binance:BTCUSDT": None})
             assert await anext(changes) == {"binance:BTCUSDT": None}
         await changes.aclose()
@@ -183,7 +183,8 @@ async def test_a_table_that_is_followed_again_tells_what_ended_in_between(cluste
         await again.aclose()
 
         other = Table(cluster, SYMBOLS, DesiredSymbol).follow()
-        assert await anext(other) == {}
+        ends = {"binance:BTCUSDT": None, "binance:ETHUSDT": None, "binance:SOLUSDT": None}
+        assert await anext(other) == ends, "who was down when they came is told too"
         await other.aclose()
 
 

@@ -322,6 +322,24 @@ async def test_symbols_are_followed(
     assert await rows(connection) == expected([alive])
 
 
+async def test_a_symbol_that_was_deleted_while_it_was_down_is_deleted(
+    cluster: Cluster, database: str, connection: asyncpg.Connection
+):
+    query = "SELECT symbol, deleted_at IS NOT NULL FROM symbol ORDER BY symbol"
+
+    async def rows() -> list[tuple[object, ...]]:
+        return [tuple(row) for row in await connection.fetch(query)]
+
+    async with cluster.producer() as producer:
+        table: TableWriter[DesiredSymbol] = TableWriter(producer, cluster, SYMBOLS)
+        await table.put({f"sim:{name}": DesiredSymbol("sim", name, 7) for name in ("BTCUSDT", "ETHUSDT")})
+        async with inserter(cluster, database):
+            await wait_until(lambda: _is(rows(), [("BTCUSDT", False), ("ETHUSDT", False)]))
+        await table.put({"sim:BTCUSDT": None})
+    async with inserter(cluster, database):
+        await wait_until(lambda: _is(rows(), [("BTCUSDT", True), ("ETHUSDT", False)]))
+
+
 async def test_it_waits_for_the_schema_and_says_so(cluster: Cluster, empty_database: str):
     health, stopping = Health(), asyncio.Event()
     service = partial(serve, cluster, empty_database, QUICK, None)

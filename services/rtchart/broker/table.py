@@ -46,9 +46,10 @@ class Table(Generic[R]):
     async def follow(self) -> AsyncIterator[Changes[R]]:
         """First the whole table as one set of changes (it may be empty), then each set of changes as it comes.
 
-        When it is followed again, the whole holds a tombstone for each key that was told before and is gone by now: the topic's
-        own may have come, and been compacted away, in between. The first time it holds none: a reader that keeps what it read
-        elsewhere, as the inserter does in the database, does not take a topic that was made anew for deletions.
+        The whole holds the tombstones that the topic still has: a reader that keeps what it read elsewhere, as the inserter does
+        in the database, may have been down when they came. When it is followed again, there is one more for each key that was
+        told before and is gone by now: the topic's own may have come, and been compacted away, in between. None is invented
+        for what was never told, so that nobody takes a topic that was made anew for deletions.
         """
         partitions = self._cluster.topic_partitions(self._topic, 1)
         async with self._cluster.consumer() as consumer:
@@ -59,12 +60,12 @@ class Table(Generic[R]):
             while await consumer.position(partitions[0]) < end:
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     self._read(records, whole)
-            there: Changes[R] = {key: record for key, record in whole.items() if record is not None}
-            gone: Changes[R] = dict.fromkeys(self._told - there.keys())
+            gone: Changes[R] = dict.fromkeys(self._told)
+            there = {key for key, record in whole.items() if record is not None}
             # A key stays told until whoever follows comes for more, and so has taken its end.
-            self._told |= there.keys()
-            yield {**gone, **there}
-            self._told = set(there)
+            self._told |= there
+            yield {**gone, **whole}
+            self._told = there
             while True:
                 changes: Changes[R] = {}
                 for records in (await consumer.getmany(timeout_ms=1000)).values():

@@ -72,7 +72,6 @@ async def serve(
     followed, never = asyncio.Event(), asyncio.Event()
 
     async def insert() -> None:
-        await session.patiently(book.load)
         await followed.wait()
         async with DeadLetterPublisher(cluster) as dead_letters:
             writer = Writer(session, book, source, dead_letters.publish)

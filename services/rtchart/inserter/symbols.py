@@ -48,7 +48,12 @@ class Symbols:
             self._take(await store.ensure(connection, {Identity(*name): epoch for name, epoch in epochs.items()}))
 
     async def follow(self, table: Table[DesiredSymbol], session: Session, followed: Callable[[], None]) -> None:
-        """Write each change of the topic to the table; never ends. ``followed`` is called once the first whole is in."""
+        """Begin with what is stored, and write each change of the topic to it; never ends.
+
+        ``followed`` is called once the first whole is in. The rows are read before the topic: a life that was stored by then
+        is told in the topic up to its own end, so a tombstone there never ends a later one.
+        """
+        await session.patiently(self.load)
         async for changes in table.follow():
             await self.take(changes, session)
             followed()
