@@ -3,8 +3,13 @@ from __future__ import annotations
 import pytest
 
 from rtchart.core.errors import UserError
+from rtchart.core.symbol import EXCHANGES
 from rtchart.exchange.clock import VenueClock
-from rtchart.exchange.venues import venue
+from rtchart.exchange.venues import VENUES, venue
+
+
+def test_a_symbol_can_ask_for_each_venue_and_for_no_other() -> None:
+    assert tuple(VENUES) == EXCHANGES
 
 
 def test_sim_is_a_venue_of_its_own_on_this_machine() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +13,9 @@ from rtchart.core.kline import Identity
 API_VERSION = "rtchart.dev/v1alpha1"
 KIND = "Symbol"
 
+Exchange = Literal["binance", "sim"]
+EXCHANGES: tuple[Exchange, ...] = get_args(Exchange)
+"""By name; `rtchart.exchange.venues` says where each is."""
 DeletionPolicy = Literal["Retain", "Delete"]
 CandleInterval = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"]
 DEFAULT_INTERVALS: tuple[CandleInterval, ...] = ("1m", "5m", "15m", "1h", "4h", "1d")
@@ -34,7 +37,7 @@ class SymbolSpec(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     """``spec`` of a Symbol, with the same names, defaults and bounds as the CustomResourceDefinition."""
 
     symbol: Annotated[str, Meta(pattern=r"^[^\s/@a-z]{2,32}$")]
-    exchange: Literal["binance", "sim"] = "binance"
+    exchange: Exchange = "binance"
     intervals: Annotated[tuple[CandleInterval, ...], Meta(min_length=1, max_length=15)] = DEFAULT_INTERVALS
     suspend: bool = False
     history_days: Annotated[int, Meta(ge=0, le=36500)] = 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from rtchart.broker import options as kafka_options
+from rtchart.core.symbol import EXCHANGES
 from rtchart.local.status import Screen
 from rtchart.local.up import Options, Up
 from rtchart.process import options
@@ -25,7 +26,7 @@ from rtchart.process.run import Process, run
 )
 @options.option(
     "--exchange",
-    type=click.Choice(["binance", "sim"]),
+    type=click.Choice(EXCHANGES),
     help="The venue.  [default: binance; sim if that cannot be reached at a first start]",
 )
 @options.exchange_ws

@@ -79,16 +79,16 @@ def read_folder(folder: Path, *, venue: str) -> Reading:
                     held.add(symbol)
                     complete = complete and symbol != ""
                     continue
-                spec = found.spec
+                spec, wanted = found.spec, found.spec.exchange
                 name = (found.metadata.namespace, found.metadata.name)
                 held.add(spec.symbol)
                 if name in names:
                     refused.append(Refusal(place, f"a Symbol named {found.metadata.name} stands at {names[name]} already"))
                 elif spec.symbol in symbols:
                     refused.append(Refusal(place, f"{spec.symbol} stands at {symbols[spec.symbol].place} already"))
-                elif spec.exchange == "sim" != venue:
+                elif wanted != venue != "sim":  # which plays any
                     refused.append(
-                        Refusal(place, "the exchange sim does not run here; start with --exchange sim, or remove it")
+                        Refusal(place, f"the exchange {wanted} does not run here; start with --exchange {wanted}, or remove it")
                     )
                 else:
                     symbols[spec.symbol] = Declared(spec, place)

@@ -174,8 +174,8 @@ class Up:
         choice = await choose(options.exchange, lambda: _live_stored(database), lambda: unreachable(live))
         if choice.because:
             self._screen.warn(choice.because)
-        if choice.exchange == LIVE:
-            return live
+        if choice.exchange != SIMULATED:
+            return known_venue(choice.exchange, ws=options.exchange_ws, rest=options.exchange_rest)
         if options.exchange == SIMULATED and (options.exchange_ws or options.exchange_rest):
             return known_venue(SIMULATED, ws=options.exchange_ws, rest=options.exchange_rest)
         (port,) = free_ports(1)
@@ -219,7 +219,7 @@ class Up:
 
     async def _announce(self, admin_port: int, venue: Venue) -> None:
         """Say where the page is, as soon as it is there."""
-        where = "the live exchange" if venue.name == LIVE else "the SIMULATED exchange"
+        where = "the SIMULATED exchange" if venue.name == SIMULATED else "the live exchange"
         async with Client() as http:
             while True:
                 with contextlib.suppress(httpx.HTTPError):

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from rtchart.core.errors import UserError
+from rtchart.core.symbol import EXCHANGES
 from rtchart.process import logs
 from rtchart.process.health import NOWHERE, AdminAddress
 from rtchart.process.run import Process
@@ -111,6 +112,6 @@ alone = collected("process", Process, admin_port, log_level, log_format)
 task = collected("process", Process, wait, log_level, log_format)
 """… of one that ends by itself."""
 
-exchange = option("--exchange", "binance", type=click.Choice(["binance", "sim"]), help="The venue.")
+exchange = option("--exchange", "binance", type=click.Choice(EXCHANGES), help="The venue.")
 exchange_ws = option("--exchange-ws", metavar="URL", help="The venue's WebSocket address, if not its usual one.")
 exchange_rest = option("--exchange-rest", metavar="URL", help="The venue's REST address, if not its usual one.")
