@@ -21,9 +21,11 @@ from rtchart.broker.publisher import Publisher
 from rtchart.broker.table import TableWriter
 from rtchart.broker.topics import KLINES, STREAMS, SYMBOLS
 from rtchart.core.candle import Candle
+from rtchart.core.interval import MINUTE
 from rtchart.core.kline import Identity
 from rtchart.core.messages import KlineMessage, Revision, StreamState
 from rtchart.core.symbol import DesiredSymbol
+from rtchart.process.clock import now_ms
 from rtchart.process.health import Health
 from rtchart.web.listening import listen
 from rtchart.web.page import Site
@@ -86,8 +88,12 @@ class Socket:
 class Running:
     """The service in this process, its clients, and what writes the topics it reads."""
 
-    def __init__(self, web: Web, cluster: Cluster, health: Health, port: int, publisher: Publisher) -> None:
+    def __init__(
+        self, web: Web, cluster: Cluster, health: Health, port: int, publisher: Publisher, clock: Callable[[], int]
+    ) -> None:
         self.web = web
+        self.clock = clock
+        """The server's (ms)."""
         self.cluster = cluster
         self.health = health
         self.port = port
@@ -95,6 +101,10 @@ class Running:
         self.http = httpx.AsyncClient(base_url=self.url, timeout=DEADLINE)
         self.stopping = asyncio.Event()
         self._publisher = publisher
+
+    def this_minute(self) -> int:
+        """The open time of the minute that is now, for the server."""
+        return self.clock() // MINUTE * MINUTE
 
     @asynccontextmanager
     async def socket(self, **settings: Any) -> AsyncIterator[Socket]:
@@ -143,6 +153,7 @@ async def running(
     *,
     symbols: Iterable[DesiredSymbol] = (),
     page: Site | None = None,
+    clock: Callable[[], int] = now_ms,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """Run the service on a free port."""
@@ -151,11 +162,11 @@ async def running(
     health = Health()
     listening = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
-    web = Web(cluster, Settings(database, page=page or Site("<!doctype html>", {}, {}, "none"), **settings), health)
+    web = Web(cluster, Settings(database, page=page or Site("<!doctype html>", {}, {}, "none"), **settings), health, clock)
     async with (
         cluster.producer() as producer,
         Publisher(producer, cluster, KLINES, linger=0.001) as publisher,
-        Running(web, cluster, health, port, publisher) as under_test,
+        Running(web, cluster, health, port, publisher, clock) as under_test,
     ):
         if wanted := list(symbols):
             await under_test.want(*wanted)
