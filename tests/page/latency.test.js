@@ -100,8 +100,11 @@ describe("the meter", () => {
     meter.add(STAMPS, 1_030_000, 1_041_000);
     assert.equal(meter.median("exchange_to_painted"), null);
     synchronise(meter, 0);
-    meter.add({ ...STAMPS, received_us: 0 }, 1_030_000, 1_041_000);
-    assert.equal(meter.median("exchange_to_painted"), null);
+    for (const unknown of ["event_ms", "received_us", "consumed_us"]) {
+      meter.add({ ...STAMPS, [unknown]: 0 }, 1_030_000, 1_041_000);
+      assert.equal(meter.median("consumed_to_sent"), null, unknown);
+      assert.equal(meter.median("exchange_to_painted"), null, unknown);
+    }
     assert.deepEqual(meter.takeReport(), []);
   });
 

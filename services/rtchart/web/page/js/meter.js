@@ -24,7 +24,8 @@ export class LatencyMeter {
    * @param {number} painted our clock (µs)
    */
   add(stamps, sent, painted) {
-    if (!this.clock.known || !stamps.event_ms || !stamps.received_us) return;
+    // A candle that the clock closes was made by no second: it was not consumed, and its last one may be long ago.
+    if (!this.clock.known || !stamps.event_ms || !stamps.received_us || !stamps.consumed_us) return;
     const at = painted / 1000;
     const measured = stages(stamps, sent, painted + this.clock.offset);
     for (const [stage, ms] of /** @type {[Stage, number][]} */ (Object.entries(measured))) {
