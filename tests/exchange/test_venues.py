@@ -1,15 +1,30 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+import yaml
 
 from rtchart.core.errors import UserError
 from rtchart.core.symbol import EXCHANGES
 from rtchart.exchange.clock import VenueClock
 from rtchart.exchange.venues import VENUES, venue
+from rtchart_operator.command import main as operator
+
+CHART = Path(__file__).parents[2] / "charts" / "rtchart"
 
 
 def test_a_symbol_can_ask_for_each_venue_and_for_no_other() -> None:
     assert tuple(VENUES) == EXCHANGES
+
+
+def test_chart_and_operator_know_each_venue() -> None:
+    assert tuple(yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8"))["exchange"]) == EXCHANGES
+    names = " ".join(map(json.dumps, EXCHANGES))
+    assert f"range $name := list {names} }}}}" in (CHART / "templates" / "_exchange.tpl").read_text(encoding="utf-8")
+    options = {option.name for option in operator.params}
+    assert {f"exchange_rest_{name}" for name in EXCHANGES} <= options
 
 
 def test_sim_is_a_venue_of_its_own_on_this_machine() -> None:
