@@ -46,7 +46,7 @@ COMMENT ON COLUMN kline_1s.source IS 's stream, r repair, b backfill';
 -- Partitions of six hours, named by their start in UTC: kline_1s_2026_11_22_06. Made ahead by whoever needs one; a
 -- function with its owner's rights, so that the inserter needs none to make tables.
 CREATE FUNCTION ensure_kline_partitions(from_time bigint, until_time bigint) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     width constant bigint := 6 * 3600 * 1000;
     start bigint := from_time / width * width;
@@ -70,6 +70,12 @@ BEGIN
         start := start + width;
     END LOOP;
     RETURN made;
+END $$;
+-- Who may call it gets its owner's rights: nobody but those named at the end, and none of their temporary tables in the way of
+-- what it names (they are looked up first where pg_temp is not listed last).
+REVOKE EXECUTE ON FUNCTION ensure_kline_partitions FROM PUBLIC;
+DO $$ BEGIN
+    EXECUTE format('ALTER FUNCTION ensure_kline_partitions SET search_path = %I, pg_temp', current_schema());
 END $$;
 COMMENT ON FUNCTION ensure_kline_partitions IS 'Make the partitions of kline_1s that cover [from_time, until_time) in ms; how many were made';
 
