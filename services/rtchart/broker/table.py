@@ -46,10 +46,10 @@ class Table(Generic[R]):
     async def follow(self) -> AsyncIterator[Changes[R]]:
         """First the whole table as one set of changes (it may be empty), then each set of changes as it comes.
 
-        The whole holds the tombstones that the topic still has: a reader that keeps what it read elsewhere, as the inserter does
-        in the database, may have been down when they came. When it is followed again, there is one more for each key that was
-        told before and is gone by now: the topic's own may have come, and been compacted away, in between. None is invented
-        for what was never told, so that nobody takes a topic that was made anew for deletions.
+        The whole holds the tombstones that the topic still has: a reader that keeps what it read elsewhere, as the inserter
+        does in the database, may have been down when they came. When it is followed again, there is one more for each key
+        that was told before and is gone by now: the topic's own may have come, and been compacted away, in between. None is
+        invented for what was never told, so that nobody takes a topic that was made anew for deletions.
         """
         partitions = self._cluster.topic_partitions(self._topic, 1)
         async with self._cluster.consumer() as consumer:
