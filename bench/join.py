@@ -26,7 +26,7 @@ import psutil
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
-from bench.processes import free_port
+from rtchart.local.ports import free_ports
 
 GOALS = {"manifest → its candle on a socket": 3.0, "SIGTERM → nothing left": 5.0}
 SERVICES = ("exchange", "producer", "inserter", "aggregator", "web")
@@ -173,7 +173,7 @@ async def main(rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="rtchart-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         for number in range(rounds):
-            port = free_port()
+            (port,) = free_ports(1)
             began = time.monotonic()
             async with started(folder, port) as up:
                 _note(took, "start → the page's address is told" if number else "the first start", began)

@@ -22,13 +22,14 @@ import uvloop
 
 from bench.latency_bare import Bare, bare
 from bench.latency_ours import Ours, ours
-from bench.processes import free_port, running
+from bench.processes import running
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.table import Changes, TableWriter
 from rtchart.broker.topics import SYMBOLS, Topic
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.local.kafka import Kafka
+from rtchart.local.ports import free_ports
 from rtchart.local.postgres import Postgres
 from rtchart.store.database import connect as connect_database
 from rtchart.store.migrate import migrate
@@ -63,7 +64,7 @@ class Stage:
 
     async def our_turn(self, seconds: float) -> None:
         """Start our services, and measure them. Each time on topics of its own: nothing is there to be repaired."""
-        web, admin = free_port(), free_port()
+        web, admin = free_ports(2)
         cluster = Cluster(self._bootstrap, f"turn-{web}.")
         await ensure_topics(cluster)
         async with cluster.producer() as producer:
@@ -146,7 +147,7 @@ async def main(symbols_count: int, seconds: float, rounds: int) -> None:
         database = await connect_database(postgres.url(), service="bench")
         await migrate(database)
         await database.close()
-        venue = free_port()
+        (venue,) = free_ports(1)
         exchange = await stack.enter_async_context(
             running(
                 folder / "exchange.log",

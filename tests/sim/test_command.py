@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from rtchart.core.errors import UserError
+from rtchart.local.ports import free_ports
 from rtchart.sim.command import listed
 from rtchart.sim.exchange import Config, Exchange
 from rtchart.sim.listing import KNOWN
@@ -23,13 +24,8 @@ from tests.waiting import wait_until
 EXCHANGE = [sys.executable, "-c", "from rtchart.cli import main; main()", "exchange"]
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 async def test_it_serves_what_the_environment_says_until_sigterm() -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     environment = os.environ | {"RTCHART_SYMBOLS_COUNT": "30", "RTCHART_PORT": str(port)}
     process = await asyncio.create_subprocess_exec(*EXCHANGE, env=environment, stderr=asyncio.subprocess.PIPE)
     try:
