@@ -24,7 +24,7 @@ class Setting:
     kafka: str
     topic_prefix: str
     databases: Mapping[str, str]
-    """URL for each of `rtchart.store.migrate.ROLES`."""
+    """URL for each of `rtchart.store.roles.ROLES`."""
     host: str
     port: int
     admin_ports: Mapping[str, int]
