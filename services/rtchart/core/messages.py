@@ -135,6 +135,8 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     """Gaps whose repair is not finished."""
     history: tuple[Range, ...] = ()
     """Of the past that a new symbol is to get, what was not fetched yet: no gap, and below the watermark."""
+    venue_time: int | None = None
+    """The exchange's time when this was written, None while it was not known: so long, at least, a ``suspended`` one was."""
     listed_day: int | None = None
     """As in `Listing`, so that the exchange is asked for it once. None until it said so."""
     detail: str = ""

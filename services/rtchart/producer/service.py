@@ -127,7 +127,7 @@ class Producer:
 
     def begin_again(self, symbol: str) -> None:
         """The venue does not know the symbol, or knows it again: it has no ledger until it is known."""
-        self.tracks[symbol].begin_again()
+        self.tracks[symbol].begin_again(self.clock.now())
         self._unbegun.add(symbol)
 
     # ── What comes ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from rtchart.core.gap import GapReason, Range
+from rtchart.core.gap import GapReason, Range, normal
 from rtchart.core.interval import SECOND
 from rtchart.core.messages import Absent, GapOpened, Listing, StreamState, StreamStatus
 from rtchart.core.symbol import DesiredSymbol
@@ -40,15 +40,27 @@ class Resume:
         self.watermark = max((state.watermark for state in own if state.watermark is not None), default=None)
         self.pending = own[-1].pending if own else ()
         self.history = own[-1].history if own else ()
-        self._suspended = bool(own) and own[-1].status == "suspended"
+        self._suspended_until: int | None = None
+        """Up to when, at least, streaming was not wanted; None when it was, last."""
+        if own and own[-1].status == "suspended":
+            told_at = own[-1].at if own[-1].venue_time is None else own[-1].venue_time
+            self._suspended_until = told_at // SECOND * SECOND
         self.new = self.watermark is None
         """Whether nobody has seen this life of the symbol before."""
 
-    def missing(self, expected: int) -> list[Range]:
-        """What is missing before ``expected``."""
-        if self._suspended:  # suspended time is no gap, and what was missing before it still is one
-            return list(self.pending)
-        return [] if self.watermark is None or self.watermark >= expected else [(self.watermark, expected)]
+    def missing(self, expected: int, *, suspend: bool) -> list[Range]:
+        """What is missing before ``expected``, of a symbol that shall or shall not ``suspend`` now.
+
+        When that changed while nobody looked, nobody knows at which second: all that were not looked at count as wanted. To
+        fetch some that were not is better than to lose some that were.
+        """
+        if self.watermark is None:
+            return []
+        if self._suspended_until is None:
+            return normal([(self.watermark, expected)])
+        # Suspended time is no gap, and what was missing before it still is one.
+        since = expected if suspend else max(self.watermark, self._suspended_until)
+        return normal([*self.pending, (since, expected)])
 
 
 class Track:
@@ -107,7 +119,7 @@ class Track:
         gets what of this was not fetched before.
         """
         expected, floor = now // SECOND * SECOND, self.desired.raw_floor(now)
-        missing = self._resume.missing(expected)
+        missing = self._resume.missing(expected, suspend=self.desired.suspend)
         self._too_old, self._too_old_told = [(start, min(end, floor)) for start, end in missing if start < floor], False
         missing = [(max(start, floor), end) for start, end in missing if end > floor]
         new = self._resume.new and not self.desired.suspend
@@ -117,11 +129,11 @@ class Track:
         self.ledger = Ledger(expected, patience, now=now, missing=missing, history=past, new=new)
         return self.ledger
 
-    def begin_again(self) -> None:
+    def begin_again(self, now: int) -> None:
         """Drop the ledger. What is made at the next `begin` goes on from where it came; it is new again if nothing came yet."""
         if self.ledger is None:
             return
-        states = [self.state("", None, 0)] if self.ledger.began else []
+        states = [self.state("", now, 0)] if self.ledger.began else []
         self._resume = Resume(self.desired.epoch, states)
         self.recorded = self.recorded and bool(states)
         self.ledger = None
@@ -193,6 +205,7 @@ class Track:
             last_open_time=None if ledger is None else ledger.last_open_time,
             pending=self.pending,
             history=self._resume.history if ledger is None else _few(ledger.past),
+            venue_time=now,
             listed_day=self.listed_day,
             detail=detail,
         )
