@@ -12,6 +12,7 @@ from rtchart.core.interval import INTERVALS, MINUTE, SECOND
 from rtchart.core.kline import Identity, Kline
 from rtchart.core.messages import Absent, GapOpened, Listing, StreamState
 from rtchart.core.symbol import DesiredSymbol
+from rtchart.web.catalog import FRESH
 from tests.waiting import wait_until
 from tests.web import table
 from tests.web.clock import Clock
@@ -261,6 +262,21 @@ async def test_symbols_come_and_go_while_it_runs(web: Running) -> None:
         await web.publish([replace(kline(web.this_minute(), identity=ETH), epoch=3), kline(web.this_minute())])
         await wait_until(lambda: web.web.market.price(IDENTITY))
         assert web.web.market.price(ETH) is None
+
+
+async def test_a_producer_that_falls_silent_is_told(web: Running, clock: Clock) -> None:
+    async def says() -> None:
+        await web.tell(StreamState(exchange="sim", symbol="BTCUSDT", instance="p1", at=clock(), status="streaming"))
+
+    async with web.socket() as socket:
+        await socket.ask(op="subscribe", channel="tickers")
+        await says()
+        await socket.until(lambda m: m["op"] == "symbols" and m["symbols"][0]["status"] == "streaming")
+        clock.advance(FRESH + SECOND)
+        told = await socket.take(op="symbols")
+        assert told["symbols"][0]["status"] == "unknown"
+        await says()
+        await socket.until(lambda m: m["op"] == "symbols" and m["symbols"][0]["status"] == "streaming")
 
 
 async def test_what_the_exchange_lists_makes_3d_candles(web: Running) -> None:

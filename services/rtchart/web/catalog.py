@@ -10,7 +10,7 @@ from rtchart.core.kline import Identity
 from rtchart.core.messages import Listing, StreamState, StreamStatus
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.store.history import StoredSymbol
-from rtchart.web.protocol import ErrorCode, SymbolInfo
+from rtchart.web.protocol import ErrorCode, Status, SymbolInfo
 
 FRESH = 30_000
 """A producer's word about a stream counts this long (ms)."""
@@ -54,6 +54,7 @@ class Catalog:
         self._known: dict[Identity, Known] = {}
         self._named: dict[str, list[Known]] = {}
         self._states: dict[Identity, dict[str, StreamState]] = {}
+        self._statuses: dict[Identity, Status] = {}
         self._dead: dict[Identity, int] = {}
 
     def desired(self) -> list[Known]:
@@ -86,20 +87,24 @@ class Catalog:
             known.desired = record
         return gone
 
-    def observe(self, changes: Changes[StreamState]) -> bool:
-        """Take records of ``rtchart.streams``; whether they turn a symbol's status."""
-        turned = False
+    def observe(self, changes: Changes[StreamState]) -> None:
+        """Take records of ``rtchart.streams``."""
         for key, record in changes.items():
             place, _, instance = key.rpartition("/")
             try:
                 states = self._states.setdefault(Identity.parse(place), {})
             except ValueError:
                 continue
-            before = states.pop(instance, None)
-            if record is not None:
+            if record is None:
+                states.pop(instance, None)
+            else:
                 states[instance] = record
-            turned |= (before and before.status) != (record and record.status)
-        return turned
+
+    def turned(self, now: int) -> bool:
+        """Whether a symbol's status is not what it was when this was last asked: a word turns it, and so does silence."""
+        statuses = {known.identity: self._status(known, now)[0] for known in self._known.values() if known.desired is not None}
+        before, self._statuses = self._statuses, statuses
+        return statuses != before
 
     def listing(self, message: Listing) -> None:
         """Take what the exchange says of a symbol."""
@@ -161,21 +166,26 @@ class Catalog:
 
     def info(self, known: Known, price: str | None, now: int) -> SymbolInfo:
         """The symbol as clients are told of it."""
-        status, detail = "unknown", ""
-        if known.desired is not None and known.desired.suspend:
-            status = "suspended"
-        elif states := [s for s in self._states.get(known.identity, {}).values() if now - s.at <= FRESH]:
-            best = min(states, key=lambda state: (_ORDER.index(state.status), -state.at))
-            status, detail = best.status, best.detail
+        status, detail = self._status(known, now)
         return SymbolInfo(
             exchange=known.identity.exchange,
             symbol=known.identity.symbol,
             intervals=known.intervals,
-            status=status,  # type: ignore[arg-type]
+            status=status,
             detail=detail,
             price=price,
             tick_size=known.tick_size,
         )
+
+    def _status(self, known: Known, now: int) -> tuple[Status, str]:
+        """What the best of its producers says, and in detail; a word that is not `FRESH` is none."""
+        if known.desired is not None and known.desired.suspend:
+            return "suspended", ""
+        states = [state for state in self._states.get(known.identity, {}).values() if now - state.at <= FRESH]
+        if not states:
+            return "unknown", ""
+        best = min(states, key=lambda state: (_ORDER.index(state.status), -state.at))
+        return best.status, best.detail
 
     def _know(self, identity: Identity) -> Known:
         known = self._known.get(identity)

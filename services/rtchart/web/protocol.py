@@ -153,6 +153,9 @@ class Tickers(msgspec.Struct, frozen=True, tag_field="op", tag="tickers"):
     id: RequestId | UnsetType = UNSET
 
 
+Status = Literal["subscribing", "streaming", "stale", "refused", "halted", "suspended", "unknown"]
+
+
 class SymbolInfo(msgspec.Struct, frozen=True):
     """A symbol that is asked for."""
 
@@ -160,7 +163,7 @@ class SymbolInfo(msgspec.Struct, frozen=True):
     symbol: str
     intervals: list[str]
     """Those that can be asked for, shortest first."""
-    status: Literal["subscribing", "streaming", "stale", "refused", "halted", "suspended", "unknown"]
+    status: Status
     """What a producer said of it within the last 30 s."""
     detail: str = ""
     price: str | None = None

@@ -42,6 +42,9 @@ SWEEP = 0.1
 SEALS_A_SWEEP = 50
 """Symbols whose late minutes are folded in one sweep, so that a minute's turn does not hold everybody up."""
 
+STATUSES = 0.5
+"""Seconds between looks at the symbols' statuses."""
+
 WINDOW_REFRESH = 300.0
 """Seconds between reads of the stored minutes of the last half hour, for the tickers."""
 
@@ -117,6 +120,7 @@ class Web:
             always("reading the streams' states", self._follow_states),
             self.klines.measure_lag(),
             self._sweep(),
+            self._keep_statuses(),
             self._watch(),
             self._keep_windows(),
         ]
@@ -152,8 +156,7 @@ class Web:
 
     async def _follow_states(self) -> None:
         async for changes in self._states.follow():
-            if self.catalog.observe(changes):
-                self.hub.announce(self.sources.infos())
+            self.catalog.observe(changes)
 
     # ── the database ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -205,6 +208,13 @@ class Web:
                     entry.window.put_minute(bucket_of(candle))
             metrics.symbols.set(len(self.market))
             await asyncio.sleep(SWEEP)
+
+    async def _keep_statuses(self) -> None:
+        """Tell of every status that turned, also by the silence of a producer that was killed."""
+        while True:
+            if self.catalog.turned(self._clock()):
+                self.hub.announce(self.sources.infos())
+            await asyncio.sleep(STATUSES)
 
     async def _watch(self) -> None:
         """Keep the readiness right: ready when caught up, and not while asked-for symbols are silent."""
