@@ -79,7 +79,7 @@ async def _repair(producer: Producer, rest: Rest, track: Track, ledger: Ledger, 
                 metrics.ABSENT.inc(count(fill.absent))
                 producer.outbox.put([*told, *out, *track.absences(fill.absent, page.asked_at)])
                 for bad in page.bad.values():
-                    producer.dead_letter(bad)
+                    producer.dead_letter(bad, symbol)
     except RestError as error:
         log.warning("missing seconds were not answered for", extra=fields(symbol=symbol, error=str(error)))
         ledger.on_failure(producer.clock.now())

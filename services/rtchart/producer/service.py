@@ -195,11 +195,17 @@ class Producer:
                 self.outbox.put([*track.announcements(now)])
         self._unbegun.clear()
 
-    def dead_letter(self, bad: BadFrame) -> None:
-        """Keep what could not be used for the topic of such things."""
+    def dead_letter(self, bad: BadFrame, symbol: str | None = None) -> None:
+        """Keep what could not be used, of this symbol where that is known, for the topic of such things."""
         metrics.DEAD_LETTERS.labels(bad.reason).inc()
         letter = DeadLetter(
-            at=now_ms(), stage="producer", reason=bad.reason, detail=bad.detail, payload=bad.payload, exchange=self.exchange
+            at=now_ms(),
+            stage="producer",
+            reason=bad.reason,
+            detail=bad.detail,
+            payload=bad.payload,
+            exchange=self.exchange,
+            symbol=symbol,
         )
         if not self.letters.full():
             self.letters.put_nowait(letter)
