@@ -189,18 +189,21 @@ class Controller:
         with metrics.RECONCILE.labels("tell").time():
             now, claimed = self._clock(), self._claims()
             due: list[tuple[Resource, tuple[Condition, ...]]] = []
-            counts: Counter[tuple[str, str]] = Counter()
             for one in self.registry.resources.values():
                 verdicts = deleting(one.identity) if one.deleting else self._judge(one, claimed, now)
                 after = merge(one.conditions, verdicts, generation=one.generation, now=now)
                 if worth_writing(one.conditions, after, written_at=self._written_at.get(one.uid), now=now):
                     due.append((one, after))
-                counts.update((condition.type, condition.status) for condition in after)
-            metrics.SYMBOLS.clear()
-            for labels, count in counts.items():
-                metrics.SYMBOLS.labels(*labels).set(count)
             due.reverse()
             await asyncio.gather(*(self._write(due) for _ in range(min(WRITERS, len(due)))))
+            self._count()
+
+    def _count(self) -> None:
+        conditions = (condition for one in self.registry.resources.values() for condition in one.conditions)
+        counts = Counter((condition.type, condition.status) for condition in conditions)
+        metrics.SYMBOLS.clear()
+        for labels, count in counts.items():
+            metrics.SYMBOLS.labels(*labels).set(count)
 
     async def _write(self, due: list[tuple[Resource, tuple[Condition, ...]]]) -> None:
         while due:

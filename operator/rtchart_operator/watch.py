@@ -114,19 +114,28 @@ def handlers(watcher: Watcher, loop: asyncio.AbstractEventLoop) -> kopf.Operator
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     def seen(type: str | None, body: kopf.Body, **_: Any) -> None:
-        found = resource(body)
-        if type == "DELETED":
-            loop.call_soon_threadsafe(watcher.remove, found.uid, found.version)
-        else:
-            loop.call_soon_threadsafe(watcher.see, found)
+        # As it came, for the other thread to read: two that make the first struct of a type at once crash msgspec (0.22).
+        loop.call_soon_threadsafe(_tell_of, watcher, type, dict(body))
 
     @kopf.on.delete(GROUP, VERSION, PLURAL, registry=registry, when=takes_its_data)
     async def deleted(body: kopf.Body, **_: Any) -> None:
-        releasing = asyncio.run_coroutine_threadsafe(watcher.release(resource(body)), loop)
+        releasing = asyncio.run_coroutine_threadsafe(_release(watcher, dict(body)), loop)
         if why := await asyncio.wrap_future(releasing):
             raise kopf.TemporaryError(why, delay=LOOK_AGAIN)
 
     return registry
+
+
+def _tell_of(watcher: Watcher, kind: str | None, body: Mapping[str, Any]) -> None:
+    found = resource(body)
+    if kind == "DELETED":
+        watcher.remove(found.uid, found.version)
+    else:
+        watcher.see(found)
+
+
+async def _release(watcher: Watcher, body: Mapping[str, Any]) -> str:
+    return await watcher.release(resource(body))
 
 
 def takes_its_data(spec: Mapping[str, Any], **_: Any) -> bool:

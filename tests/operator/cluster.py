@@ -150,7 +150,7 @@ async def operator(folder: Path, namespace: str, **options: str) -> AsyncIterato
     try:
         yield Operator(process, port, path)
     except BaseException:
-        print(path.read_text())
+        print(f"exit code {process.returncode}", path.read_text(), sep="\n")
         raise
     finally:
         if process.returncode is None:
