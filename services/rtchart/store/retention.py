@@ -232,14 +232,17 @@ async def _delete_candles(connection: Connection, keeping: list[_Keeping]) -> in
 
 
 async def _delete_gaps(connection: Connection, keeping: list[_Keeping]) -> int:
-    """Delete the closed gaps of a time of which there are no minutes any more: they say why those lack seconds."""
+    """Delete the gaps of a time of which there are no minutes any more: they say why those lack seconds.
+
+    Open ones too: their seconds lie below the raw floor, and nothing will close them.
+    """
     bounded = [one for one in keeping if one.candle_floor]
     return await _in_batches(
         connection,
         f"""DELETE FROM gap WHERE gap_id IN (
                 SELECT gap_id FROM unnest($1::integer[], $2::bigint[]) AS f (symbol_id, time)
                 JOIN gap USING (symbol_id)
-                WHERE state <> 'open' AND end_time <= f.time LIMIT {BATCH}
+                WHERE end_time <= f.time LIMIT {BATCH}
             )""",
         [one.symbol_id for one in bounded],
         [one.candle_floor for one in bounded],
