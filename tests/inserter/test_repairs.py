@@ -11,7 +11,9 @@ import pytest
 
 from rtchart.broker.on_demand import NotPublished
 from rtchart.broker.table import Changes
+from rtchart.core.interval import HOUR
 from rtchart.core.messages import GapOpened
+from rtchart.core.symbol import raw_floor
 from rtchart.inserter.repairs import keep_asking
 from rtchart.inserter.session import Session
 from rtchart.process.health import Health
@@ -56,7 +58,7 @@ async def gap(connection: asyncpg.Connection, symbol: str, start: int, *, reason
 @asynccontextmanager
 async def asking(database: str, kafka: Kafka) -> AsyncIterator[None]:
     session = Session(database, Health())
-    task = asyncio.create_task(keep_asking(session, kafka.put, every=0.01))
+    task = asyncio.create_task(keep_asking(session, kafka.put, every=0.01, clock=lambda: T + HOUR))
     try:
         yield
     finally:
@@ -102,3 +104,15 @@ async def test_nobody_asks_for_a_symbol_that_was_deleted(database: str, connecti
     async with asking(database, kafka):
         await wait_until(lambda: kafka.log)
     assert [list(changes) for changes in kafka.log] == [[f"sim:B/{T}-{T + 5000}"]]
+
+
+async def test_nobody_asks_for_seconds_that_are_not_kept_any_more(database: str, connection: asyncpg.Connection) -> None:
+    """A gap that reaches over the floor is asked for: of what is below, the producer asks nothing."""
+    kafka = Kafka()
+    await connection.execute("UPDATE symbol SET kline_hours = 3")
+    floor = raw_floor(3, T + HOUR) - T
+    for start in (floor - 10_000, floor - 5_000, floor - 2_000):
+        await gap(connection, "A", start)
+    async with asking(database, kafka):
+        await wait_until(lambda: kafka.log)
+    assert [list(changes) for changes in kafka.log] == [[f"sim:A/{T + floor - 2_000}-{T + floor + 3_000}"]]

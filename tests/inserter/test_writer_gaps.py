@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from rtchart.core.interval import MINUTE, SECOND
-from rtchart.core.messages import Absent, GapOpened
+from rtchart.core.messages import Absent, GapOpened, KlineMessage
 from rtchart.inserter.batch import Batch
 from rtchart.inserter.writer import Source
 from rtchart.store import gaps, symbols
-from tests.inserter.material import NOW, T0, FakeRecord, kline, ledger, records
+from tests.inserter.material import NOW, T0, kline, ledger, records
 from tests.inserter.table import Table
 
 
@@ -51,19 +51,60 @@ async def test_old_seconds_of_one_symbol_do_not_look_up_the_gaps_of_others(table
     assert await ledger(table.connection, "ETHUSDT") == [(old, old + 1, "repaired"), (3, 4, "open")]
 
 
+async def after_a_cut(table: Table, offset: int, *messages: KlineMessage) -> None:
+    """Store the first records that are left of the log, in which all symbols have one partition."""
+    table.writer._source = Source("cluster", "klines", 1)
+    batch = Batch()
+    batch.add(records(messages, offset=offset), {0: table.next})
+    batch.lost = {0}
+    await table.writer.write(batch)
+
+
 async def test_what_was_cut_off_the_log_is_a_gap_of_every_symbol_there(table: Table):
     """BTCUSDT has its next second in the batch, ETHUSDT has not, and SOLUSDT was never stored."""
     names = ("BTCUSDT", "ETHUSDT")
     await table.write(*(kline(0, symbol=name) for name in names))
     for name in (*names, "SOLUSDT"):
         await symbols.ensure(table.connection, {symbols.Identity("sim", name): 0})
-    table.writer._source = Source("cluster", "klines", 1)  # all symbols in one partition
-    batch = Batch()
-    batch.add([FakeRecord(0, 90, NOW, r.value) for r in records([kline(10), kline(5, source="repair")])][:1], {0: 2})
-    batch.add([FakeRecord(0, 91, NOW, r.value) for r in records([kline(5, source="repair")])], {0: 2})
-    batch.lost = {0}
-    await table.writer.write(batch)
+    await after_a_cut(table, 90, kline(10), kline(5, source="repair"))
     assert await ledger(table.connection) == [(1, 10, "open")]
     assert await ledger(table.connection, "ETHUSDT") == [(1, 11, "open")]
     assert await ledger(table.connection, "SOLUSDT") == []
     assert await table.offset() == 92
+
+
+async def reasons(table: Table) -> list[tuple[str, int, str]]:
+    """Of each gap its symbol, its first second and why it was opened."""
+    rows = await table.connection.fetch(
+        "SELECT symbol, start_time, reason FROM gap JOIN symbol USING (symbol_id) ORDER BY 1, 2"
+    )
+    return [(row[0], (row[1] - T0) // SECOND, row[2]) for row in rows]
+
+
+async def test_gaps_whose_seconds_may_have_been_cut_off_are_asked_for_again(table: Table):
+    """Open when the log was cut; the exchange's answer was in it. What is closed, and what is deleted, stays as it is."""
+    for name in ("BTCUSDT", "ETHUSDT", "GONE"):
+        await table.write(kline(0, symbol=name), kline(9, symbol=name))
+        await table.write(GapOpened("sim", name, T0 + SECOND, T0 + 4 * SECOND, "step", NOW))
+    await table.write(GapOpened("sim", "BTCUSDT", T0 + 6 * SECOND, T0 + 9 * SECOND, "silence", NOW))
+    await table.write(Absent("sim", "ETHUSDT", T0 + SECOND, T0 + 9 * SECOND, NOW))
+    await table.book.take({"sim:GONE": None}, table.session)
+    await after_a_cut(table, 90, kline(10), kline(10, symbol="ETHUSDT"))
+    assert await reasons(table) == [
+        ("BTCUSDT", 1, "offset_lost"),
+        ("BTCUSDT", 4, "offset_lost"),  # nobody had told of these two
+        ("BTCUSDT", 6, "offset_lost"),
+        ("ETHUSDT", 1, "step"),
+        ("ETHUSDT", 4, "step"),
+        ("GONE", 1, "step"),
+    ]
+    assert {(gap.symbol, gap.start) for gap in await gaps.lost(table.connection, NOW)} == {
+        ("BTCUSDT", T0 + at * SECOND) for at in (1, 4, 6)
+    }
+
+
+async def test_a_hole_that_was_told_of_in_the_part_cut_off_is_a_gap(table: Table):
+    """The live second after it was stored, and the record that told of it was the next."""
+    await table.write(kline(0), kline(1), kline(5))
+    await after_a_cut(table, 90, kline(8))
+    assert await ledger(table.connection) == [(2, 5, "open"), (6, 8, "open")]

@@ -16,8 +16,10 @@ from rtchart.broker.table import Changes, TableWriter
 from rtchart.broker.topics import REPAIRS
 from rtchart.core.messages import GapOpened
 from rtchart.inserter.session import Session
+from rtchart.process.clock import now_ms
 from rtchart.process.logs import fields
 from rtchart.store import gaps
+from rtchart.store.database import Connection
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +32,15 @@ Put = Callable[[Changes[GapOpened]], Awaitable[None]]
 """Raises `NotPublished`."""
 
 
-async def keep_asking(session: Session, put: Put, *, every: float = EVERY) -> None:
+async def keep_asking(session: Session, put: Put, *, every: float = EVERY, clock: Callable[[], int] = now_ms) -> None:
     """Ask for each gap once, until cancelled. Whoever starts anew asks again for what is still open, which does no harm."""
+
+    async def look(connection: Connection) -> list[GapOpened]:
+        return await gaps.lost(connection, clock())
+
     asked: set[str] = set()
     while True:
-        lost = {f"{gap.identity}/{gap.start}-{gap.end}": gap for gap in await session.patiently(gaps.lost)}
+        lost = {f"{gap.identity}/{gap.start}-{gap.end}": gap for gap in await session.patiently(look)}
         asked &= lost.keys()
         new: Changes[GapOpened] = {key: gap for key, gap in lost.items() if key not in asked}
         if new:

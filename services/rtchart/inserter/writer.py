@@ -15,7 +15,7 @@ from rtchart.core.symbol import raw_floor
 from rtchart.inserter import metrics
 from rtchart.inserter.batch import Batch, Plan, Refusal, extend
 from rtchart.inserter.ledger import concern, settle
-from rtchart.inserter.loss import lost_gaps
+from rtchart.inserter.loss import lose_gaps, lost_gaps
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
 from rtchart.process.clock import now_ms
@@ -122,6 +122,7 @@ class Writer:
                 await offsets.advance(connection, self._source.cluster, self._source.topic, batch.moves)
                 if batch.lost:
                     rows = list(self._book.rows.values())
+                    await lose_gaps(connection, batch, rows, self._source.partitions)
                     for symbol_id, gap in await lost_gaps(connection, batch, rows, self._source.partitions, now):
                         work.opened.setdefault(symbol_id, []).append(gap)
                 if work.letters:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rtchart.core.gap import GapReason, GapState, Range
 from rtchart.core.messages import GapOpened
+from rtchart.core.symbol import raw_floor
 from rtchart.store.database import Connection
 
 
@@ -47,13 +48,22 @@ async def unsettled(connection: Connection, windows: Mapping[int, Range]) -> lis
     return [GapRow(*row) for row in rows]
 
 
-async def lost(connection: Connection) -> list[GapOpened]:
-    """The open gaps of what Kafka had lost before it was read."""
+async def lost(connection: Connection, now: int) -> list[GapOpened]:
+    """The open gaps of what Kafka had lost before it was read, as far as their seconds are still kept at ``now`` (ms)."""
     rows = await connection.fetch(
-        """SELECT exchange, symbol.symbol, start_time, end_time, reason, opened_at, epoch FROM gap JOIN symbol USING (symbol_id)
-           WHERE state = 'open' AND reason = 'offset_lost' AND deleted_at IS NULL"""
+        """SELECT exchange, symbol.symbol, start_time, end_time, reason, opened_at, epoch, kline_hours
+           FROM gap JOIN symbol USING (symbol_id) WHERE state = 'open' AND reason = 'offset_lost' AND deleted_at IS NULL"""
     )
-    return [GapOpened(*row) for row in rows]
+    return [GapOpened(*gap) for *gap, kline_hours in rows if gap[3] > raw_floor(kline_hours, now)]
+
+
+async def lose(connection: Connection, symbol_ids: Iterable[int]) -> None:
+    """Have the open gaps of these symbols be of what Kafka had lost, whatever opened them: so they are asked for again."""
+    await connection.execute(
+        """UPDATE gap SET reason = 'offset_lost'
+           WHERE state = 'open' AND symbol_id = ANY($1::integer[]) AND reason <> 'offset_lost'""",
+        list(symbol_ids),
+    )
 
 
 async def save(connection: Connection, rows: Iterable[GapRow]) -> None:
