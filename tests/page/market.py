@@ -16,7 +16,7 @@ SYMBOLS = {
     "ADAUSDT": 0.5127, "TRXUSDT": 0.2933, "AVAXUSDT": 15.61, "LINKUSDT": 14.09, "LTCUSDT": 98.54, "DOTUSDT": 2.838,
     "BCHUSDT": 506.2, "UNIUSDT": 7.431, "NEARUSDT": 2.509, "PEPEUSDT": 0.00000512, "SHIBUSDT": 0.00000917, "ETHBTC": 0.03269,
 }  # fmt: skip
-INTERVALS = ["1m", "5m", "15m", "1h", "4h", "1d"]
+INTERVALS = ["1s", "1m", "5m", "15m", "1h", "4h", "1d"]
 BEGINNING = 1_760_000_000_000
 """Nothing is older than this (ms)."""
 

@@ -273,6 +273,27 @@ async def test_a_lost_connection_is_calm_and_resumes(stage: Stage, page: Page) -
     page.complaints.clear()  # type: ignore[attr-defined]  # the browser itself reports a refused connection
 
 
+async def test_symbols_that_changed_in_the_meantime_are_known_with_the_connection(stage: Stage, page: Page) -> None:
+    await opened(page, stage)
+    stage.symbols = ["BTCUSDT", "ETHBTC"]
+    await stage.drop()
+    await expect(page.locator("#symbols li")).to_have_count(2)
+
+
+async def test_the_buttons_are_the_intervals_of_the_symbol_that_is_shown(stage: Stage, page: Page) -> None:
+    await opened(page, stage, "?symbol=ETHUSDT")
+    identity = {"exchange": "binance", "status": "streaming", "price": None}
+    others = {**identity, "symbol": "BTCUSDT", "intervals": market.INTERVALS}
+    await stage.send({"op": "symbols", "symbols": [others, {**identity, "symbol": "ETHUSDT", "intervals": ["1s", "1m", "3m"]}]})
+    await expect(page.locator("#intervals button")).to_have_text(["1s", "1m", "3m"])
+    await expect(page.locator('#intervals button[aria-pressed="true"]')).to_have_text("1m")
+    # Of a symbol that is there no more, what is stored can still be seen.
+    await stage.send({"op": "symbols", "symbols": [others]})
+    await expect(page.locator("#symbols li")).to_have_count(1)
+    await page.click('#intervals button[value="3m"]')
+    await until(page, "r.shown().symbol === 'ETHUSDT' && r.shown().interval === '3m' && r.candles().length >= 400")
+
+
 async def test_a_tab_that_wakes_up_with_a_dead_connection_resumes(stage: Stage, page: Page) -> None:
     await opened(page, stage)
     stage.forget()

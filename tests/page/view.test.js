@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { bands, withGaps } from "../../services/rtchart/web/page/js/bands.js";
 import { WIDEST_HOLE, bar, room, volume } from "../../services/rtchart/web/page/js/bars.js";
-import { choose, intervalsOf } from "../../services/rtchart/web/page/js/choose.js";
+import { choose } from "../../services/rtchart/web/page/js/choose.js";
 import { History } from "../../services/rtchart/web/page/js/history.js";
 import { parse, query } from "../../services/rtchart/web/page/js/url.js";
 import { MINUTE, candle } from "./samples.js";
@@ -97,15 +97,8 @@ describe("what is shown", () => {
       interval: "1h",
     });
     assert.deepEqual(choose(symbols, { symbol: "BTCUSDT", exchange: "nowhere", interval: "7m" })?.interval, "1m");
-    assert.equal(choose(symbols, { symbol: "币安人生USDT" })?.interval, "1s");
+    assert.equal(choose(symbols, { symbol: "币安人生USDT" })?.interval, "5m");
     assert.equal(choose([], {}), null);
-  });
-
-  test("can be seconds for every symbol", () => {
-    assert.deepEqual(
-      symbols.map((info) => intervalsOf(info)[0]),
-      ["1s", "1s", "1s"],
-    );
   });
 
   test("is in the address, and back", () => {

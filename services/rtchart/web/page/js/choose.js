@@ -5,12 +5,6 @@
 const DEFAULT_INTERVAL = "1m";
 
 /**
- * The intervals that a symbol can be shown in: seconds are always there, candles as it has them.
- * @param {SymbolInfo} info
- */
-export const intervalsOf = (info) => (info.intervals.includes("1s") ? info.intervals : ["1s", ...info.intervals]);
-
-/**
  * The view for a wish; `null` when there is no symbol at all. A symbol that is not there becomes the first one.
  * @param {readonly SymbolInfo[]} symbols
  * @param {Partial<View>} wish
@@ -20,7 +14,7 @@ export function choose(symbols, wish) {
   const named = symbols.filter(({ symbol }) => symbol === wish.symbol);
   const info = named.find(({ exchange }) => exchange === wish.exchange) ?? named[0] ?? symbols[0];
   if (!info) return null;
-  const intervals = intervalsOf(info);
+  const { intervals } = info;
   const interval = [wish.interval, DEFAULT_INTERVAL, intervals[0]].find((name) => name && intervals.includes(name));
   return { exchange: info.exchange, symbol: info.symbol, interval: interval ?? DEFAULT_INTERVAL };
 }

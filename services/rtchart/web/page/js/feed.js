@@ -16,6 +16,7 @@ import { Connection } from "./connection.js";
  *
  * @typedef {object} Handlers
  * @property {(tickers: Ticker[]) => void} onTickers
+ * @property {() => void} onFollowing from now on, until the connection is lost, `onSymbols` tells of changes
  * @property {(symbols: SymbolInfo[]) => void} onSymbols which there are now
  * @property {(status: Status) => void} onStatus
  * @property {(sent: number, received: number, server: number) => void} onPong
@@ -98,7 +99,10 @@ export class Feed {
    * @param {Frame} frame
    */
   #dispatch(message, frame) {
-    if (message.op === "tickers") return this.handlers.onTickers(message.tickers);
+    if (message.op === "tickers") {
+      if (message.id !== undefined) this.handlers.onFollowing(); // the answer to the subscription
+      return this.handlers.onTickers(message.tickers);
+    }
     if (message.op === "symbols") return this.handlers.onSymbols(message.symbols);
     if (message.op === "error") return this.#refused(message);
     if (message.op === "pong" || message.op === "unsubscribed") return;

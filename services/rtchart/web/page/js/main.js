@@ -8,7 +8,7 @@
 
 import * as api from "./api.js";
 import { Card } from "./card.js";
-import { choose, intervalsOf } from "./choose.js";
+import { choose } from "./choose.js";
 import { find, write } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { Feed } from "./feed.js";
@@ -35,6 +35,10 @@ fill(document);
 
 /** @type {SymbolInfo[]} */
 let symbols = [];
+/** How often the symbols were asked for, or told: an answer counts when nothing came after its question. */
+let asked = 0;
+/** @type {SymbolInfo | undefined} the one that is shown, as it was last told of: it may be there no more */
+let current;
 /** @type {Map<string, Ticker>} */
 const tickers = new Map();
 const meter = new LatencyMeter();
@@ -42,7 +46,7 @@ const notice = find("notice", HTMLParagraphElement);
 const status = new StatusBar();
 const card = new Card();
 const drawer = new Drawer();
-const tab = new Tab((interval) => go({ ...view.shown, interval }));
+const tab = new Tab((interval) => go({ ...view.shown, interval }, "push", current && [current]));
 const sidebar = new Sidebar(({ exchange, symbol }) => {
   go({ ...view.shown, exchange, symbol });
   drawer.close();
@@ -61,7 +65,11 @@ const feed = new Feed(new URL("ws", document.baseURI).href.replace(/^http/, "ws"
     for (const ticker of news) tickers.set(`${ticker.exchange}:${ticker.symbol}`, ticker);
     sidebar.update(news);
   },
-  onSymbols: (news) => take(news),
+  onFollowing: () => void loadSymbols(),
+  onSymbols: (news) => {
+    asked += 1;
+    take(news);
+  },
 });
 
 const view = new ChartView({
@@ -106,18 +114,17 @@ status.latency = meter;
  * Show what is wished for, as far as it exists.
  * @param {Partial<View>} wish
  * @param {"push" | "replace" | "none"} history what becomes of the address
+ * @param {readonly SymbolInfo[]} among the symbols to choose from
  */
-function go(wish, history = "push") {
-  const next = choose(symbols, wish);
+function go(wish, history = "push", among = symbols) {
+  const next = choose(among, wish);
   if (!next || (view.shown && query(next) === query(view.shown))) return;
-  const info = /** @type {SymbolInfo} */ (
-    symbols.find(({ exchange, symbol }) => exchange === next.exchange && symbol === next.symbol)
-  );
+  current = infoOf(among, next);
   if (history === "push") window.history.pushState(null, "", query(next));
   if (history === "replace") window.history.replaceState(null, "", query(next));
-  tab.show(next, intervalsOf(info));
+  tab.show(next, current?.intervals ?? []);
   status.venue = next.exchange;
-  view.show(next, info.tick_size);
+  view.show(next, current?.tick_size);
   sidebar.shown = next;
 }
 
@@ -129,8 +136,11 @@ function take(found) {
   symbols = found;
   sidebar.symbols = symbols;
   sidebar.update([...tickers.values()]);
-  if (view.shown) sidebar.shown = view.shown;
-  else if (found.length) go(parse(location.search), "replace");
+  if (view.shown) {
+    current = infoOf(symbols, view.shown) ?? current;
+    tab.show(view.shown, current?.intervals ?? []);
+    sidebar.shown = view.shown;
+  } else if (found.length) go(parse(location.search), "replace");
   else say(texts.noSymbols);
 }
 
@@ -143,12 +153,24 @@ function say(text) {
   write(notice, text);
 }
 
-/** Ask for the symbols once; from then on the socket tells of changes. */
+/**
+ * What is said of a view's symbol.
+ * @param {readonly SymbolInfo[]} among
+ * @param {View} view
+ */
+function infoOf(among, view) {
+  return among.find(({ exchange, symbol }) => exchange === view.exchange && symbol === view.symbol);
+}
+
+/** Ask for the symbols: at the start, and whenever the socket begins to tell of changes, for it tells of none before. */
 async function loadSymbols() {
+  const mine = (asked += 1);
   try {
-    take(await api.symbols());
+    const found = await api.symbols();
+    if (mine === asked) take(found);
   } catch (error) {
-    say(texts.unavailable(/** @type {Error} */ (error).message));
+    if (mine !== asked) return;
+    if (!view.shown) say(texts.unavailable(/** @type {Error} */ (error).message));
     setTimeout(loadSymbols, RETRY);
   }
 }

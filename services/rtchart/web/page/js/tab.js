@@ -30,8 +30,10 @@ export class Tab {
     const known = [...this.#intervals.children].map((button) => button.textContent).join();
     if (known !== intervals.join()) this.#intervals.replaceChildren(...intervals.map(button));
     for (const child of this.#intervals.children) {
-      child.setAttribute("aria-pressed", String(child.textContent === view.interval));
-      if (child.textContent === view.interval) child.scrollIntoView({ block: "nearest", inline: "nearest" });
+      const before = child.getAttribute("aria-pressed");
+      const pressed = String(child.textContent === view.interval);
+      child.setAttribute("aria-pressed", pressed);
+      if (pressed === "true" && before !== pressed) child.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
   }
 }
