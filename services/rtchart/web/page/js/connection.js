@@ -51,12 +51,6 @@ export class Connection {
     this.#connect();
   }
 
-  /** Close for good. */
-  stop() {
-    this.#drop();
-    this.#set({ state: "offline", attempt: 0 });
-  }
-
   /**
    * Send a message; dropped when there is no connection, since who subscribes does so again in `onOpen`.
    * @param {object} message

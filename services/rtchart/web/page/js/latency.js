@@ -113,10 +113,6 @@ export class Window {
     return sorted[Math.max(0, Math.ceil(p * sorted.length) - 1)] ?? null;
   }
 
-  clear() {
-    this.#values = [];
-  }
-
   /** @param {number} now */
   #forget(now) {
     const stale = this.#values.findIndex(({ at }) => at >= now - this.length);
