@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from rtchart.core.interval import SECOND
+from rtchart.core.interval import HOUR, SECOND
 from rtchart.core.kline import Source
-from rtchart.exchange.base import BadFrame, Page
+from rtchart.core.messages import encode
+from rtchart.exchange.base import BadFrame, Batch, Page
+from rtchart.producer.listing import keep_time
 from rtchart.producer.repair import keep_repairing
-from tests.producer.test_outage import Rest, T, World
+from tests.producer.test_outage import Rest, T, World, kline
+from tests.waiting import wait_until
 
 
 class Odd(Rest):
@@ -37,3 +40,47 @@ async def test_a_row_that_is_no_kline_is_kept_with_the_symbol_that_was_asked_for
     assert (letter.exchange, letter.symbol, letter.detail) == ("sim", "A", "open is 'NaN'")
     assert world.producer.letters.empty()
     assert T + SECOND not in world.published
+
+
+async def test_a_kline_from_the_far_future_is_kept_as_what_it_is_and_opens_nothing() -> None:
+    world = World()
+    await world.seconds(3)
+    odd = kline(T + 10**12)
+    await world.producer.sink(Batch(0, [odd]))
+    await world.seconds(3)
+    letter = world.producer.letters.get_nowait()
+    assert (letter.reason, letter.symbol, letter.payload) == ("invalid_kline", "A", encode(odd).decode())
+    assert f"open_time {odd.open_time} is more than 60 s after" in letter.detail
+    ledger = world.producer.tracks["A"].ledger
+    assert ledger is not None
+    assert (ledger.holes, ledger.expected, world.gaps) == ([], world.next, [])
+    assert world.published == set(range(T, world.next, SECOND))
+
+
+class Knows(Rest):
+    """Knows the time, which is that of the next kline."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world.clock)
+        self.world = world
+
+    async def time(self) -> int:
+        self.clock.set(self.world.next + SECOND)
+        return self.world.next + SECOND
+
+
+async def test_after_a_sleep_of_this_machine_the_venue_is_asked_for_its_time_and_believed() -> None:
+    world = World()
+    await world.seconds(3)
+    slept = world.next
+    world.next += HOUR
+    asking = asyncio.create_task(keep_time(world.producer, Knows(world)))
+    try:
+        await world.seconds(1)
+        assert world.published == set(range(T, slept, SECOND))
+        await wait_until(lambda: world.clock.now() > slept + HOUR)
+    finally:
+        asking.cancel()
+        await asyncio.wait([asking])
+    await world.seconds(3)
+    assert [(gap.start, gap.end) for gap in world.gaps] == [(slept, world.next - 3 * SECOND)]

@@ -24,7 +24,7 @@ from rtchart.process.health import Health
 from rtchart.process.logs import fields
 from rtchart.process.run import Process, run, until_stopped
 from rtchart.producer.ledger import Patience
-from rtchart.producer.listing import keep_asking
+from rtchart.producer.listing import keep_asking, keep_time
 from rtchart.producer.repair import keep_repairing
 from rtchart.producer.requests import Requests
 from rtchart.producer.service import Producer
@@ -122,6 +122,7 @@ async def serve(
             producer.keep_ticking(),
             keep_repairing(producer, rest),
             keep_asking(producer, rest),
+            keep_time(producer, rest),
             states.keep_writing(),
             requests.follow(Table(cluster, REPAIRS, GapOpened)),
             requests.keep_ending(),

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 EVERY = 60.0
 """Seconds between questions, when nothing changes."""
 AFTER_FAILURE = 5.0
+DOUBT = 1.0
+"""Seconds between questions for the venue's time, while its klines do not fit what we take it for."""
 SETTLE = 0.1
 """Seconds to wait for more changes: a folder of symbols comes as many."""
 QUIET = 0.25
@@ -41,6 +43,21 @@ async def keep_asking(producer: Producer, rest: Rest, *, every: float = EVERY) -
         except TimeoutError:
             continue
         await asyncio.sleep(SETTLE)
+
+
+async def keep_time(producer: Producer, rest: Rest) -> None:
+    """Ask the venue for its time when what comes of it is in doubt, until cancelled.
+
+    A machine that slept, and a simulated venue's minutes that passed without a kline, leave our clock behind.
+    """
+    while True:
+        await producer.doubt.wait()
+        producer.doubt.clear()
+        try:
+            await rest.time()
+        except RestError as error:
+            log.warning("the exchange does not say its time", extra=fields(error=str(error)))
+        await asyncio.sleep(DOUBT)
 
 
 async def _ask(producer: Producer, rest: Rest) -> bool:

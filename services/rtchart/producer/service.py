@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 
 from rtchart.core.interval import SECOND
 from rtchart.core.kline import Identity, Kline
-from rtchart.core.messages import Absent, DeadLetter, GapOpened, KlineMessage, Listing, StreamState
+from rtchart.core.messages import Absent, DeadLetter, GapOpened, KlineMessage, Listing, StreamState, encode
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import BadFrame, Batch, Connected, Lost, Stream, SubscriptionRefused
-from rtchart.exchange.clock import VenueClock
+from rtchart.exchange.clock import MAX_LEAP, VenueClock
 from rtchart.process.clock import now_ms
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
@@ -72,6 +72,8 @@ class Producer:
         self.letters: asyncio.Queue[DeadLetter] = asyncio.Queue(LETTERS)
         self.begun = asyncio.Event()
         """Set when symbols got their ledger: their first watermark is to be recorded at once."""
+        self.doubt = asyncio.Event()
+        """Set when a kline came from further ahead than its time is believed: it may be the clock that is wrong."""
         self._stream = stream
         self._health = health
         self._patience = patience or Patience()
@@ -169,7 +171,7 @@ class Producer:
         now = self.clock.now()
         if self._unbegun:
             self._begin(now)
-        live = self._live
+        live, latest = self._live, now + MAX_LEAP
         out: list[KlineMessage] = []
         for kline in klines:
             track = live.get(kline.symbol)
@@ -177,6 +179,11 @@ class Producer:
                 continue  # still on its way when it was no longer asked for
             if not track.recorded:
                 continue  # missing then, for the ledger, and fetched
+            if kline.open_time > latest:  # the seconds up to it would be missing until then
+                self.doubt.set()
+                detail = f"open_time {kline.open_time} is more than {MAX_LEAP // SECOND} s after the exchange's time, {now}"
+                self.dead_letter(BadFrame("invalid_kline", detail, encode(kline).decode()), kline.symbol)
+                continue
             if ledger.on_kline(kline.open_time, kline.version, now):
                 if ledger.holes:
                     out += track.announcements(now)  # what fills a gap comes after the word of it
