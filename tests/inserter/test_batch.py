@@ -7,11 +7,13 @@ import pytest
 
 from rtchart.core.interval import DAY, HOUR, SECOND
 from rtchart.core.kline import Identity
-from rtchart.core.messages import GapOpened
+from rtchart.core.messages import Absent, GapOpened
 from rtchart.inserter.batch import FUTURE, Batch, Plan, Refusal, extend
 from rtchart.store.offsets import Move
 from rtchart.store.symbols import SymbolRow
 from tests.inserter.material import NOW, T0, kline, records
+
+LATEST = (NOW + FUTURE) // SECOND * SECOND
 
 
 def batch_of(*messages, partition: int = 0, offset: int = 0) -> Batch:
@@ -67,10 +69,12 @@ def test_symbols_without_a_row_or_of_a_new_epoch_are_asked_for():
         (b'{"type":"unheard of"}', "unreadable_record", "unheard of"),
         (kline(0, price="NaN"), "invalid_kline", "open is 'NaN'"),
         (kline(0, open_time=T0 + 1), "invalid_kline", "whole second"),
-        (kline(0, open_time=(NOW + FUTURE) // SECOND * SECOND + SECOND), "invalid_kline", "week"),
+        (kline(0, open_time=LATEST + SECOND), "invalid_kline", "week"),
         (kline(0, symbol="NUL\0"), "invalid_kline", "NUL"),
         (kline(0, symbol="WHITE SPACE"), "invalid_kline", "WHITE SPACE"),
         (GapOpened("sim", "BTCUSDT", T0, T0, "step", NOW), "unreadable_record", "no whole seconds"),
+        (GapOpened("sim", "BTCUSDT", T0, LATEST + SECOND, "step", NOW), "unreadable_record", "week"),
+        (Absent("sim", "BTCUSDT", T0, LATEST + SECOND, NOW), "unreadable_record", "week"),
     ],
 )
 def test_what_cannot_be_used_becomes_a_dead_letter(record, reason: str, says: str):

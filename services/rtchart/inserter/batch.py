@@ -194,12 +194,14 @@ def _sort(out: Plan, message: KlineMessage, symbols: Mapping[tuple[str, str], Sy
             seconds = out.seconds.setdefault(row.symbol_id, {})
             seconds[message.open_time] = newer(seconds.get(message.open_time, message), message)
             out.places[name] = (row.epoch, floor, seconds)
+    elif isinstance(message, Listing):
+        out.listings[row.symbol_id] = message
+    elif message.end > out.at + FUTURE:
+        return Refusal("unreadable_record", f"[{message.start}, {message.end}) ends more than a week after {out.at}")
     elif isinstance(message, GapOpened):
         out.opened.setdefault(row.symbol_id, []).append(message)
-    elif isinstance(message, Absent):
-        out.absent.setdefault(row.symbol_id, []).append(message)
     else:
-        out.listings[row.symbol_id] = message
+        out.absent.setdefault(row.symbol_id, []).append(message)
     return None
 
 
