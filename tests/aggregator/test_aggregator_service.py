@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -168,6 +170,37 @@ async def test_the_loop_sends_what_an_earlier_process_could_not(
         loop = asyncio.create_task(follow(database, publisher, lambda: OVER, Health()))
         assert len(await read(cluster, 1)) == 1
         await wait_until(lambda: ground.owner.fetchval("SELECT count(*) = 0 FROM candle_outbox"))
+        loop.cancel()
+        await asyncio.gather(loop, return_exceptions=True)
+
+
+async def test_kafka_is_not_called_well_while_another_run_holds_the_outbox(
+    ground: Ground, database: str, nowhere: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop's retries leave the work to that run; once they can do it themselves, they find how Kafka is."""
+    monkeypatch.setattr(service, "RETRY", 0.05)
+    tries: list[bool] = []
+
+    @asynccontextmanager
+    async def watched(connection: Connection) -> AsyncIterator[bool]:
+        async with alone(connection) as mine:
+            tries.append(mine)
+            yield mine
+
+    symbol_id = await ground.want("TEST", "1m")
+    await ground.put(symbol_id, minute(0))
+    health = Health()
+    async with RevisionPublisher(nowhere, patience=0.5) as publisher:
+        loop = asyncio.create_task(follow(database, publisher, lambda: OVER, health))
+        await wait_until(lambda: "kafka" in health.reasons)
+        monkeypatch.setattr(service.runs, "alone", watched)
+        await ground.owner.execute(f"SELECT pg_advisory_lock({service.runs.LOCK})")  # waits, where a run does not
+        await wait_until(lambda: loop.done() or tries.count(False) > 2)
+        assert "kafka" in health.reasons
+        await ground.owner.execute(f"SELECT pg_advisory_unlock({service.runs.LOCK})")
+        await wait_until(lambda: loop.done() or tries[-1])
+        assert not loop.done(), loop.result()
+        assert "kafka" in health.reasons
         loop.cancel()
         await asyncio.gather(loop, return_exceptions=True)
 

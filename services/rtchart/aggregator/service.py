@@ -94,14 +94,16 @@ async def _watch(
 
 
 async def _retry(connection: Connection, publisher: RevisionPublisher, now: Callable[[], int], health: Health) -> float:
-    """Send what the outbox holds; when to do so again."""
+    """Send what the outbox holds; when to do so again. While another run is under way, nothing is known of Kafka."""
+    again = asyncio.get_running_loop().time() + RETRY
     try:
         async with runs.alone(connection) as alone:
-            if alone:
-                await publish_outbox(connection, publisher, now())
+            if not alone:
+                return again
+            await publish_outbox(connection, publisher, now())
     except NotPublished as error:
         health.unready("kafka", str(error))
-        return asyncio.get_running_loop().time() + RETRY
+        return again
     health.ready("kafka")
     return float("inf")
 

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from rtchart.store.database import Connection, within
 
-_LOCK = "hashtext('rtchart.aggregator')"
+LOCK = "hashtext('rtchart.aggregator')"
+"""The advisory lock that a run holds."""
 
 _ANSWER = 10.0
 """Seconds that the database has for giving the lock, or taking it back."""
@@ -21,14 +22,14 @@ async def alone(connection: Connection) -> AsyncIterator[bool]:
     ones that the other has not committed.
     """
     with within(connection, _ANSWER):
-        mine = bool(await connection.fetchval(f"SELECT pg_try_advisory_lock({_LOCK})"))
+        mine = bool(await connection.fetchval(f"SELECT pg_try_advisory_lock({LOCK})"))
     try:
         yield mine
     finally:
         # A connection that is lost has given the lock back.
         if mine and not connection.is_closed():
             with within(connection, _ANSWER):
-                await connection.execute(f"SELECT pg_advisory_unlock({_LOCK})")
+                await connection.execute(f"SELECT pg_advisory_unlock({LOCK})")
 
 
 async def start(connection: Connection, now: int) -> int:
