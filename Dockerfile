@@ -117,7 +117,8 @@ COPY --from=rtchart /rtchart /rtchart
 ENTRYPOINT ["rtchart-operator"]
 
 # --- For `skaffold dev` -------------------------------------------------------------------------------------------------
-# One image for all services, whose sources can be written: what is changed under /src starts the service anew.
+# One image for all services. Its sources are copied to /src, a volume (skaffold.yaml), since the root file system is read only:
+# what is changed there starts the service anew.
 
 FROM builder AS packages-dev
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,source=requirements/reload.txt,target=/locked.txt \
@@ -125,8 +126,9 @@ RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,source=requirem
 
 FROM base AS dev
 COPY --from=packages-dev /packages /packages
-COPY --from=rtchart --chown=65532:65532 /src /src
+COPY --from=rtchart /src/services /built/services
+COPY --from=rtchart /src/operator /built/operator
 ARG COMMAND="rtchart web"
-ENV COMMAND=${COMMAND} PATH=/packages/bin:$PATH PYTHONPATH=/src/services:/src/operator:/packages RTCHART_HOST=0.0.0.0
+ENV COMMAND=${COMMAND} PATH=/packages/bin:$PATH PYTHONPATH=/src/services:/src/operator:/built/services:/built/operator:/packages RTCHART_HOST=0.0.0.0
 EXPOSE 8000 9010
-ENTRYPOINT ["/bin/sh", "-c", "exec python -m watchfiles --filter python --sigint-timeout 10 \"python -m ${COMMAND}\" /src/services /src/operator"]
+ENTRYPOINT ["/bin/sh", "-c", "cp -r /built/. /src/ && exec python -m watchfiles --filter python --sigint-timeout 10 \"python -m ${COMMAND}\" /src/services /src/operator"]
