@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
-from aiokafka.admin import NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import BrokerResponseError, NotControllerError, RequestTimedOutError, TopicAuthorizationFailedError
 
+from rtchart.broker import admin
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.topics import KLINES, SYMBOLS, TOPICS, Making
@@ -59,6 +62,49 @@ async def test_replicas_are_as_many_as_asked_for_or_as_the_brokers_make(cluster:
 async def test_more_replicas_than_brokers_are_waited_for(cluster: Cluster) -> None:
     with pytest.raises(Unavailable, match=r"with 3 replicas: .* lower --replication-factor"):
         await ensure_topics(with_making(cluster, replication_factor=3), (SYMBOLS,))
+
+
+class Answering:
+    """A cluster's admin client whose broker answers what it is told to instead of making and setting."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+    async def create_topics(self, topics: list[NewTopic]) -> SimpleNamespace:
+        return SimpleNamespace(topic_errors=[(topic.name, self.code, None) for topic in topics])
+
+    async def alter_configs(self, resources: list[ConfigResource]) -> list[SimpleNamespace]:
+        return [SimpleNamespace(resources=[(self.code, None, 2, resource.name)]) for resource in resources]
+
+
+@pytest.mark.parametrize("error", [NotControllerError, RequestTimedOutError, TopicAuthorizationFailedError])
+async def test_what_passes_is_waited_for_and_what_stays_is_said(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, error: type[BrokerResponseError]
+) -> None:
+    passes = error is not TopicAuthorizationFailedError
+    answering = Answering(error.errno)
+    await make(cluster, cluster.name(KLINES), KLINES.partitions, retention_ms="60000")
+    monkeypatch.setattr(AIOKafkaAdminClient, "create_topics", answering.create_topics)
+    monkeypatch.setattr(AIOKafkaAdminClient, "alter_configs", answering.alter_configs)
+    for topic, doing, remedy in ((SYMBOLS, "make", "--manage-topics false"), (KLINES, "set .*retention.ms.* of", "by hand")):
+        name = f"{cluster.name(topic)}: {error.__name__}; {'try again' if passes else ''}"
+        with pytest.raises(UserError, match=rf"does not {doing} the topic {name}") as refusal:
+            await ensure_topics(cluster, (topic,))
+        assert (isinstance(refusal.value, Unavailable), remedy in str(refusal.value)) == (passes, not passes)
+
+
+async def test_a_topic_that_may_not_be_described_is_told_so(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where nobody made it just now."""
+    await ensure_topics(cluster, (SYMBOLS,))
+
+    async def describe(_: object, names: list[str]) -> list[dict[str, object]]:
+        return [{"error_code": TopicAuthorizationFailedError.errno, "partitions": []} for _ in names]
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "describe_topics", describe)
+    monkeypatch.setattr(admin, "KNOWN_WITHIN", 0.0)
+    with pytest.raises(Unavailable, match=r"TopicAuthorizationFailedError\); .* right to describe") as refusal:
+        await ensure_topics(with_making(cluster, manage=False), (SYMBOLS,))
+    assert "made the topic" not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import time
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
+    BrokerResponseError,
     InvalidReplicationFactorError,
     NoError,
     TopicAlreadyExistsError,
@@ -96,10 +97,11 @@ async def _make(cluster: Cluster, admin: AIOKafkaAdminClient, topics: list[NewTo
                 f"{message or 'too few brokers'}; start more brokers, or lower --replication-factor"
             )
         elif error is not TopicAlreadyExistsError:  # somebody else was first: as good
-            raise UserError(
-                f"Kafka at {cluster.bootstrap} refuses to make the topic {name}: {message or error.__name__}; "
+            raise _refusal(
+                f"Kafka at {cluster.bootstrap} does not make the topic {name}: {message or error.__name__}",
+                error,
                 "make the topics by hand with the settings of rtchart/broker/topics.py and say --manage-topics false, or give "
-                "this user the right to"
+                "this user the right to",
             )
     log.info("made topics", extra=fields(topics=",".join(made)))
     return made
@@ -147,15 +149,26 @@ async def _keep(cluster: Cluster, admin: AIOKafkaAdminClient, topic: Topic) -> N
         settings = ConfigResource(ConfigResourceType.TOPIC, name, configs={**set_on_topic, **topic.config})
         (altered,) = await admin.alter_configs([settings])
         code, message, *_ = altered.resources[0]
-        if code:
-            raise UserError(
-                f"Kafka at {cluster.bootstrap} refuses to set {', '.join(wrong)} of the topic {name}: "
-                f"{message or for_code(code).__name__}; set them by hand as rtchart/broker/topics.py has them"
+        error = for_code(code)
+        if error is not NoError:
+            raise _refusal(
+                f"Kafka at {cluster.bootstrap} does not set {', '.join(wrong)} of the topic {name}: "
+                f"{message or error.__name__}",
+                error,
+                "set them by hand as rtchart/broker/topics.py has them",
             )
 
 
+def _refusal(what: str, error: type[BrokerResponseError], remedy: str) -> UserError:
+    """What to raise of a broker's answer: one that passes (a new controller, a broker too slow) is waited for."""
+    return Unavailable(f"{what}; try again") if error.retriable else UserError(f"{what}; {remedy}")
+
+
 async def _partitions(cluster: Cluster, admin: AIOKafkaAdminClient, name: str) -> int:
-    """How many partitions the topic has. A topic just made takes a moment to be known to the broker that is asked."""
+    """How many partitions the topic has. A topic just made takes a moment to be known to the broker that is asked.
+
+    Raises `Unavailable` when it stays unknown, which it is too to a user who may not describe it.
+    """
     deadline = time.monotonic() + KNOWN_WITHIN
     while True:
         (described,) = await admin.describe_topics([name])
@@ -164,7 +177,7 @@ async def _partitions(cluster: Cluster, admin: AIOKafkaAdminClient, name: str) -
             return len(described["partitions"])
         if time.monotonic() > deadline:
             raise Unavailable(
-                f"Kafka at {cluster.bootstrap} made the topic {name} but does not know it after {KNOWN_WITHIN:g} s "
-                f"({error.__name__}); see the broker's log"
+                f"Kafka at {cluster.bootstrap} tells nothing of the topic {name} for {KNOWN_WITHIN:g} s ({error.__name__}); "
+                "see the broker's log, or give this user the right to describe it"
             )
         await asyncio.sleep(0.05)
