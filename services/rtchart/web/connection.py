@@ -105,7 +105,7 @@ class Connection:
         if client.closing is not None:
             code, reason = client.closing
             metrics.closed.labels(code).inc()
-            # Behind a client that reads nothing even this frame may never leave; then the kernel ends it (server.py).
+            # Behind a client that reads nothing even this frame may never leave; then the kernel ends it (listening.py).
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_CLOSE_PATIENCE):
                     await self._socket.close(code, reason)

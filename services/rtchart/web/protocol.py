@@ -13,7 +13,6 @@ from msgspec import UNSET, Meta, UnsetType
 
 from rtchart.core.candle import Candle
 from rtchart.core.gap import Gap
-from rtchart.core.symbol import DesiredSymbol
 
 MAX_MESSAGE = 4096
 """Bytes of a client's message; more closes the socket with 1009."""
@@ -25,7 +24,7 @@ RequestId = int | Annotated[str, Meta(max_length=64)]
 SymbolName = Annotated[str, Meta(min_length=1, max_length=32)]
 ExchangeName = Annotated[str, Meta(min_length=1, max_length=32)]
 IntervalName = Annotated[str, Meta(min_length=2, max_length=3, description="1s, 1m, 3m … 1d, 3d, 1w, 1M")]
-Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="How many candles at most")]
+Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="How many at most")]
 Millis = Annotated[int, Meta(ge=0, le=253402300799999, description="Milliseconds since the epoch, UTC")]
 
 
@@ -268,8 +267,3 @@ def decode_request(text: str | bytes) -> Request:
 def frame(seq: int, at_us: int, messages: list[str]) -> str:
     """The text of a `Frame` of messages that are encoded already: once, for all clients that share them."""
     return f'{{"seq":{seq},"at_us":{at_us},"messages":[{",".join(messages)}]}}'
-
-
-def intervals_of(symbol: DesiredSymbol) -> list[str]:
-    """The intervals that can be asked for: the second and the minute always, and those that are kept."""
-    return ["1s", *dict.fromkeys(("1m", *symbol.intervals))]
