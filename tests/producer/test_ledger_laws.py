@@ -54,6 +54,17 @@ class World(RuleBasedStateMachine):
             self.told.update(range(hole.start, hole.end, S))
             self.hand_over("gap", hole.start, hole.end)
 
+    def tick(self) -> None:
+        expected = self.ledger.expected
+        self.ledger.on_tick(self.now)
+        self.promise_nothing_since(expected)
+        self.announce()
+
+    def promise_nothing_since(self, expected: int) -> None:
+        """Unless a kline came: before the first of a new symbol, what is missing is asked for and is no gap."""
+        if not self.ledger.began:
+            self.unpromised.update(range(expected, self.ledger.expected, S))
+
     def deliver(self, second: int) -> None:
         if not self.ledger.began and self.ledger.broken == "start":
             self.unpromised.update(range(self.ledger.expected, second, S))
@@ -73,16 +84,14 @@ class World(RuleBasedStateMachine):
                 self.deliver(second)
             elif fate == "late":
                 self.undelivered.append(second)
-            self.ledger.on_tick(self.now)
-            self.announce()
+            self.tick()
 
     @rule(minutes=st.integers(1, 3))
     def nothing_comes_for_long(self, minutes: int) -> None:
         for _ in range(minutes * 6):
             self.made += 10 * S
             self.now += 10 * S
-            self.ledger.on_tick(self.now)
-            self.announce()
+            self.tick()
 
     @precondition(lambda self: self.undelivered)
     @rule(data=st.data())
@@ -179,7 +188,9 @@ class World(RuleBasedStateMachine):
 
     @rule(pause=seconds)
     def suspended(self, pause: int) -> None:
+        expected = self.ledger.expected
         self.ledger.suspend(self.now)
+        self.promise_nothing_since(expected)
         self.announce()
         expected = self.ledger.expected
         assert self.made <= expected
@@ -217,8 +228,7 @@ class World(RuleBasedStateMachine):
                 self.settle(number, True)
             self.now += 61 * S
             self.made = self.now // S * S
-            self.ledger.on_tick(self.now)
-            self.announce()
+            self.tick()
             while (asked := self.ledger.ask(self.now)) is not None:
                 self.answer(*asked)
                 self.ledger.asked(self.now)
@@ -230,6 +240,7 @@ class World(RuleBasedStateMachine):
         open_seconds = {second for hole in self.ledger.holes for second in range(hole.start, hole.end, S)}
         everything = set(range(self.first, self.ledger.expected, S))
         assert everything - self.excused - self.unpromised <= self.acked | self.absent | open_seconds
+        assert everything & self.has - self.excused <= self.acked | open_seconds
         assert self.acked <= self.has
         assert not (self.absent & self.has) - self.excused
         assert not self.has & open_seconds

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from rtchart.producer.ledger import Ledger, Patience
 from rtchart.producer.track import history_of
 
@@ -82,6 +86,18 @@ def test_a_new_symbol_may_begin_a_little_late_and_a_known_one_may_not() -> None:
     for made in (unseen, known):
         assert made.on_kline(T + 5 * S, T + 6 * S, T + 6 * S)
         assert announced(made) == [(3 * S, 5 * S, "step")]
+
+
+@pytest.mark.parametrize("how", [Ledger.on_tick, Ledger.suspend], ids=["time passes", "it is suspended"])
+def test_a_symbol_of_which_no_kline_came_yet_has_no_gap_however_long(how: Callable[[Ledger, int], None]) -> None:
+    unseen, known = new(), Ledger(T, Patience(), now=T)
+    for made in (unseen, known):
+        how(made, T + 60 * S)
+        assert made.expected >= T + 59 * S
+    assert (announced(unseen), unseen.gaps) == ([], [])
+    assert announced(known) == [(0, known.expected - T, "start")]
+    assert unseen.ask(T + 61 * S) == known.ask(T + 61 * S) == (T, unseen.expected)  # the venue may have them
+    assert unseen.watermark == T
 
 
 def test_history_and_gaps_are_asked_for_apart() -> None:

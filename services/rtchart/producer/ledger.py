@@ -121,9 +121,7 @@ class Ledger:
         self.heard_at = now
         if open_time >= self.expected:
             if open_time > self.expected:
-                reason = self.broken or "step"
-                first = self._new and reason == "start"
-                self._open(self.expected, open_time, reason, now + self._patience.late, kind="quiet" if first else "gap")
+                self._open_next(open_time, "step", now + self._patience.late)
             self.expected = open_time + SECOND
             self.last_open_time = open_time
             self.broken = None
@@ -144,8 +142,7 @@ class Ledger:
             return
         end = (now - self._patience.late) // SECOND * SECOND
         if end > self.expected:
-            self._open(self.expected, end, self.broken or "silence", now)
-            self.expected = end
+            self._open_next(end, "silence", now)
         if self._extended_at >= self.heard_at:
             self._silence = min(self._silence * 2, self._patience.longest_silence)
         self._extended_at = now
@@ -158,8 +155,7 @@ class Ledger:
         """Streaming is not wanted from now on: what did not come by now is missing, and will not come by the stream."""
         until = now // SECOND * SECOND
         if until > self.expected:
-            self._open(self.expected, until, self.broken or "silence", now + self._patience.late)
-            self.expected = until
+            self._open_next(until, "silence", now + self._patience.late)
 
     def resume(self, now: int) -> None:
         """Streaming begins again after it was not wanted: what was in between is not missing."""
@@ -307,6 +303,13 @@ class Ledger:
             self._marked = min(self._marked, start)
         for low, high in self._no_holes(start, end):
             self._open(low, high, reason, now)
+
+    def _open_next(self, end: int, reason: GapReason, ask_at: int) -> None:
+        """What was expected next, up to ``end``, did not come."""
+        reason = self.broken or reason
+        first = self._new and reason == "start"
+        self._open(self.expected, end, reason, ask_at, kind="quiet" if first else "gap")
+        self.expected = end
 
     def _open(self, start: int, end: int, reason: GapReason, ask_at: int, *, kind: HoleKind = "gap") -> None:
         """Add a hole where there is none; it becomes part of a neighbour that is as new as it."""
