@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
+import pytest
+
 from rtchart.core.interval import HOUR, SECOND
 from rtchart.core.kline import Source
 from rtchart.core.messages import encode
@@ -84,3 +86,10 @@ async def test_after_a_sleep_of_this_machine_the_venue_is_asked_for_its_time_and
         await asyncio.wait([asking])
     await world.seconds(3)
     assert [(gap.start, gap.end) for gap in world.gaps] == [(slept, world.next - 3 * SECOND)]
+
+
+async def test_a_tombstone_of_no_symbol_is_told_of_and_skipped(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.producer.desire({"sim:": None, "sim:A": None})
+    assert world.producer.tracks == {}
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == ["skipped a deletion"]

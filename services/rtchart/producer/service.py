@@ -96,7 +96,12 @@ class Producer:
             if desired is not None and desired.exchange == self.exchange:
                 self._want(desired)
             elif desired is None and key.startswith(f"{self.exchange}:"):
-                self._forget(Identity.parse(key))
+                try:
+                    identity = Identity.parse(key)
+                except ValueError as error:
+                    log.error("skipped a deletion", extra=fields(topic="rtchart.symbols", error=str(error)))
+                else:
+                    self._forget(identity)
         self.subscribe()
         self.changed.set()
 
