@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import asyncpg
 
@@ -11,6 +12,7 @@ from rtchart.core.messages import Listing
 from rtchart.inserter.session import Session
 from tests.inserter.material import NOW, desired, kline, stored
 from tests.inserter.table import Table
+from tests.waiting import wait_until
 
 
 async def test_listings_are_kept_the_first_day_for_good(table: Table):
@@ -34,6 +36,20 @@ async def test_what_is_wanted_of_a_symbol_counts_at_once(table: Table):
     assert await table.connection.fetchval("SELECT deleted_at FROM symbol") is None
 
 
+async def test_what_was_worked_out_ahead_does_not_outlive_a_symbol(table: Table):
+    """A batch is gathered, and its Symbol is deleted, shortened or begun anew before it is stored."""
+    await table.book.take({"sim:BTCUSDT": desired(epoch=3)}, table.session)
+    for change, second in ((desired(epoch=4), 0), (desired(epoch=4, kline_hours=1), 1), (None, 2)):
+        epoch = 3 if second == 0 else 4
+        old = NOW // HOUR * HOUR - HOUR - SECOND
+        batch = table.batch(kline(second, epoch=epoch), kline(0, epoch=epoch, open_time=old))
+        table.writer.prepare(batch)
+        await table.book.take({"sim:BTCUSDT": change}, table.session)
+        await table.writer.write(batch)
+        table.next += 2
+    assert sorted(await stored(table.connection)) == [1]
+
+
 async def test_a_late_tombstone_ends_its_own_life_only(table: Table):
     """Klines of the next life came first, on their own topic: they are stored before and after it."""
     await table.book.take({"sim:BTCUSDT": desired(epoch=3)}, table.session)
@@ -53,6 +69,17 @@ async def test_the_rows_in_memory_never_go_backwards(table: Table, database: str
     await follower.patiently(lambda connection: connection.fetchval("SELECT 1"))
     held, first = asyncio.Event(), asyncio.Event()
 
+    class Turn(asyncio.Lock):
+        """Counts who asks for it."""
+
+        asked = 0
+
+        async def acquire(self) -> Literal[True]:
+            self.asked += 1
+            return await super().acquire()
+
+    table.book._turn = turn = Turn()
+
     class Slow:
         """A connection whose answers come late."""
 
@@ -69,7 +96,8 @@ async def test_the_rows_in_memory_never_go_backwards(table: Table, database: str
     ensuring = asyncio.create_task(table.book.ensure(Slow(table.connection), {("sim", "BTCUSDT"): 1}))
     await first.wait()
     taking = asyncio.create_task(table.book.take({"sim:BTCUSDT": desired(epoch=5)}, follower))
-    asyncio.get_running_loop().call_later(0.05, held.set)
+    await wait_until(lambda: taking.done() or turn.asked == 2)
+    held.set()
     await asyncio.gather(ensuring, taking)
     assert table.book.rows["sim", "BTCUSDT"].epoch == 5
     await follower.close()

@@ -125,6 +125,8 @@ class Plan:
 
     at: int
     """The time (ms) that its floors are of."""
+    edition: int = 0
+    """Which edition of the symbols' rows it is made of (`rtchart.inserter.symbols.Symbols`)."""
     planned: int = 0
     """How many of the batch's records are in it."""
     seconds: dict[int, dict[int, Kline]] = field(default_factory=dict)

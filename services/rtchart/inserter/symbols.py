@@ -29,6 +29,8 @@ class Symbols:
     def __init__(self, *, clock: Callable[[], int] = now_ms) -> None:
         self._clock = clock
         self.rows: dict[tuple[str, str], SymbolRow] = {}
+        self.edition = 0
+        """Rises whenever a row changes: what was worked out of older rows is to be worked out anew."""
         self._epochs: dict[str, int] = {}
         """The last epoch that the topic asked for, by key: the life that a tombstone ends."""
         # Two connections write here. Held from a write until its rows are in memory, so that these never go backwards.
@@ -94,4 +96,7 @@ class Symbols:
 
     def _take(self, rows: list[SymbolRow]) -> None:
         for row in rows:
-            self.rows[row.identity.exchange, row.identity.symbol] = row
+            name = (row.identity.exchange, row.identity.symbol)
+            if self.rows.get(name) != row:
+                self.rows[name] = row
+                self.edition += 1

@@ -101,20 +101,24 @@ class Writer:
         cluster, topic = self._source.cluster, self._source.topic
         await self._session.patiently(lambda connection: offsets.advance(connection, cluster, topic, batch.moves))
 
-    def prepare(self, batch: Batch) -> None:
-        """Do ahead what needs no database, for what the batch got since: while the one before it is being stored, say."""
-        batch.plan = batch.plan or Plan(self._clock())
+    def prepare(self, batch: Batch) -> Plan:
+        """Do ahead what needs no database, for what the batch got since: while the one before it is being stored, say.
+
+        A symbol that was deleted or changed since undoes what was done: its klines are dead, or below another floor.
+        """
+        if batch.plan is None or batch.plan.edition != self._book.edition:
+            batch.plan = Plan(self._clock(), self._book.edition)
         extend(batch.plan, batch, self._book.rows, self._source.topic)
+        return batch.plan
 
     async def _commit(self, connection: Connection, batch: Batch) -> tuple[Plan, Stored]:
         now = self._clock()
-        if batch.plan is None or batch.plan.at < now - PLAN_AGE:
-            batch.plan = Plan(now)
-        self.prepare(batch)
-        work, batch.plan = batch.plan, None  # what is tried again is planned again
+        if batch.plan is not None and batch.plan.at < now - PLAN_AGE:
+            batch.plan = None
+        work, batch.plan = self.prepare(batch), None  # what is tried again is planned again
         if work.unknown:
             await self._book.ensure(connection, work.unknown)
-            work = Plan(now)
+            work = Plan(now, self._book.edition)
             extend(work, batch, self._book.rows, self._source.topic)
         await self._ensure_partitions(connection, work)
         try:
