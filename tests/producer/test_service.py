@@ -10,11 +10,17 @@ import pytest
 from rtchart.core.interval import HOUR, SECOND
 from rtchart.core.kline import Source
 from rtchart.core.messages import encode
-from rtchart.exchange.base import BadFrame, Batch, Page
+from rtchart.core.symbol import DesiredSymbol
+from rtchart.exchange.base import BadFrame, Batch, Connected, Event, Lost, Page
+from rtchart.exchange.clock import VenueClock
+from rtchart.process.health import Health
 from rtchart.producer.listing import keep_time
 from rtchart.producer.repair import keep_repairing
-from tests.producer.test_outage import Rest, T, World, kline
+from rtchart.producer.service import Producer
+from tests.producer.test_outage import Rest, Silent, T, World, kline
 from tests.waiting import wait_until
+
+NOTHING_YET = {"stream": "no kline came from sim yet"}
 
 
 class Odd(Rest):
@@ -93,3 +99,36 @@ async def test_a_tombstone_of_no_symbol_is_told_of_and_skipped(caplog: pytest.Lo
     world.producer.desire({"sim:": None, "sim:A": None})
     assert world.producer.tracks == {}
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == ["skipped a deletion"]
+
+
+async def test_it_is_ready_while_a_connection_carries_any_of_what_is_to_be_streamed() -> None:
+    health = Health()
+    health.ready()
+    producer = Producer("sim", Silent(), VenueClock(), health)
+
+    def want(*symbols: str) -> None:
+        producer.desire({f"sim:{symbol}": DesiredSymbol("sim", symbol, 1) for symbol in symbols})
+
+    async def reasons(*events: Event) -> dict[str, str]:
+        await producer.sink(Batch(0, events=list(events)))
+        return health.reasons
+
+    assert await reasons() == {}  # nothing is asked for, so nothing has to come
+    want("A", "B")
+    assert await reasons() == NOTHING_YET
+    a, b = frozenset("A"), frozenset("B")
+    assert await reasons(Connected(a)) == {}
+    assert await reasons(Connected(b)) == {}
+    assert await reasons(Lost(a, "1006")) == {}  # the other carries on
+    gone = {"stream": "no connection to sim: 1006"}
+    assert await reasons(Lost(b, "1006")) == gone
+    want("C")  # which nothing carries either
+    assert await reasons() == gone
+    assert await reasons(Connected(b | frozenset("C"))) == {}
+    producer.desire({"sim:B": None, "sim:C": None})
+    assert await reasons() == gone  # of A it was never made again
+    assert await reasons(Connected(a)) == {}
+    producer.desire({"sim:A": None})
+    assert await reasons(Lost(a, "1006")) == {}
+    want("A")
+    assert await reasons() == NOTHING_YET

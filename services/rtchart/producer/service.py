@@ -78,7 +78,11 @@ class Producer:
         self._health = health
         self._patience = patience or Patience()
         self._history = history
-        self._connected = False
+        self._nothing_yet = f"no kline came from {exchange} yet"
+        self._unconnected = self._nothing_yet
+        """Why no connection carries anything of what is to be streamed; empty while one does."""
+        self._lost_because: dict[str, str] = {}
+        """Why there is no connection any more, by symbol."""
         self._live: dict[str, Track] = {}
         self._unbegun: set[str] = set()
         self._corrections: deque[Kline] = deque(maxlen=CORRECTIONS)
@@ -127,10 +131,19 @@ class Producer:
         """Let the stream carry what is to be streamed now."""
         self._live = {symbol: track for symbol, track in self.tracks.items() if track.streams}
         self._stream.want({symbol: track.desired.epoch for symbol, track in self._live.items()})
-        if self._connected or not self._live:
-            self._health.ready("stream")
+        self._tell_health()
+
+    def _tell_health(self) -> None:
+        lost = {symbol: self._lost_because[symbol] for symbol in self._live.keys() & self._lost_because.keys()}
+        if not self._live:
+            self._unconnected = self._nothing_yet
+        elif len(lost) == len(self._live):
+            self._unconnected = f"no connection to {self.exchange}: {min(lost.values())}"
+        self._lost_because = lost
+        if self._live and self._unconnected:
+            self._health.unready("stream", self._unconnected)
         else:
-            self._health.unready("stream", f"no kline came from {self.exchange} yet")
+            self._health.ready("stream")
 
     def begin_again(self, symbol: str) -> None:
         """The venue does not know the symbol, or knows it again: it has no ledger until it is known."""
@@ -158,11 +171,15 @@ class Producer:
                     self.dead_letter(event)
                 case Connected(symbols):
                     metrics.CONNECTIONS.inc()
-                    self._connected = True
-                    self._health.ready("stream")
+                    self._unconnected = ""
+                    for symbol in symbols:
+                        self._lost_because.pop(symbol, None)
+                    self._tell_health()
                     log.info("streaming", extra=fields(exchange=self.exchange, symbols=len(symbols)))
-                case Lost(symbols):
+                case Lost(symbols, why):
                     metrics.CONNECTIONS_LOST.inc()
+                    self._lost_because.update(dict.fromkeys(symbols, why))
+                    self._tell_health()
                     for symbol in symbols:
                         track = self.tracks.get(symbol)
                         if track is not None and track.ledger is not None:
