@@ -87,6 +87,8 @@ def _watch(
                 kopf.operator(
                     registry=handlers(watcher, loop),
                     settings=settings(),
+                    # Of no use to one that stands alone; but kopf's own needs the user's name, who has only a number in a pod.
+                    identity="rtchart-operator",  # type: ignore[arg-type]
                     standalone=True,
                     clusterwide=False,
                     namespaces=[namespace],
