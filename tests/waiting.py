@@ -1,4 +1,7 @@
-"""Waiting for a condition: ``await wait_until(lambda: len(rows) == 3)``. Tests sleep in no other way."""
+"""Waiting for a condition: ``await wait_until(lambda: len(rows) == 3)``.
+
+They sleep otherwise only where there is no condition to wait for: an outage of some length, a moment at random.
+"""
 
 from __future__ import annotations
 

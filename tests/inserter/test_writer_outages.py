@@ -9,7 +9,7 @@ import signal
 import asyncpg
 import pytest
 
-from rtchart.store import offsets
+from rtchart.inserter.batch import Batch
 from rtchart.store.offsets import NotOwner
 from tests.inserter.material import kline, stored
 from tests.inserter.table import Table
@@ -67,9 +67,23 @@ async def test_a_server_that_falls_silent_is_left(table: Table, monkeypatch: pyt
         os.kill(silenced[0], signal.SIGCONT)
 
 
-async def test_a_commit_whose_answer_was_lost_is_not_repeated(table: Table):
+async def test_a_commit_whose_answer_was_lost_is_not_repeated(table: Table, monkeypatch: pytest.MonkeyPatch):
     """The connection breaks after the commit: the retry finds the offset moved, and the batch is read again from there."""
     await table.write(kline(0))
-    await offsets.advance(table.connection, "cluster", "klines", {0: offsets.Move(1, 2)})
+    commit = table.writer._commit
+    attempts: list[Batch] = []
+
+    async def breaking(connection: asyncpg.Connection, batch: Batch) -> object:
+        attempts.append(batch)
+        done = await commit(connection, batch)
+        connection.terminate()
+        await connection.fetchval("SELECT 1")
+        return done
+
+    monkeypatch.setattr(table.writer, "_commit", breaking)
     with pytest.raises(NotOwner):
         await table.write(kline(1))
+    assert len(attempts) == 2
+    assert sorted(await stored(table.connection)) == [0, 1]
+    assert await table.offset() == 2
+    assert len(await table.checkpoints()) == 2
