@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { QUIET, coming, condition } from "../../services/rtchart/web/page/js/completeness.js";
+import { Past, TRIES } from "../../services/rtchart/web/page/js/past.js";
 import { Store } from "../../services/rtchart/web/page/js/store.js";
 import { MINUTE, candle } from "./samples.js";
 
@@ -46,6 +47,25 @@ describe("the past that is on its way", () => {
     assert.equal(coming(store, 0, 9 * MINUTE + QUIET), null);
     assert.notEqual(coming(store, 60 * MINUTE, 60 * MINUTE + QUIET - 1), null, "but it still comes");
     assert.equal(coming(store, 60 * MINUTE, 60 * MINUTE + QUIET), null);
+  });
+
+  test("may come without a word in seconds, so that answers tell whether it does", (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const store = new Store("1s");
+    store.mergeAll([past(1), live(9)].map(candle));
+    const known = new Past(() => {});
+    const late = 60 * MINUTE;
+    assert.equal(known.coming(stored(past(1), live(9)), late), null, "of minutes the socket tells");
+    for (let at = 0; at < TRIES; at += 1) {
+      assert.deepEqual(known.coming(store, late), { start: MINUTE, end: 9 * MINUTE + 1_000 });
+      known.asked(false, late);
+    }
+    assert.equal(known.coming(store, late), null);
+    known.asked(true, late);
+    assert.notEqual(known.coming(store, late + QUIET - 1), null, "something came");
+    assert.equal(known.coming(store, late + QUIET), null);
+    known.clear();
+    assert.notEqual(known.coming(store, late + QUIET), null, "another symbol");
   });
 });
 

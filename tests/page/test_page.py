@@ -204,9 +204,11 @@ async def test_the_past_of_a_new_symbol_comes_calmly(stage: Stage, page: Page) -
     assert await inspect(page, "candles()[0].open_time") == now - 60 * MINUTE
 
 
-async def test_seconds_of_the_past_are_asked_for_while_they_come(stage: Stage, page: Page) -> None:
+@pytest.mark.parametrize("ago", [20_000, 200_000])
+async def test_seconds_of_the_past_are_asked_for_while_they_come(stage: Stage, page: Page, ago: int) -> None:
+    """However long ago the stream began: the page may be opened when the past has been on its way for a while."""
     now = now_ms() // 1_000 * 1_000
-    first, began = now - 300_000, now - 20_000
+    first, began = now - 300_000, now - ago
     stage.beginning = first
     for at in range(first, began, 1_000):
         past = {**market.candle("BTCUSDT", "1s", at, now), "source": "backfill"}

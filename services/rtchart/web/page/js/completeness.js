@@ -24,9 +24,10 @@ export const QUIET = 90_000;
  * @param {Store} store
  * @param {number} arrived when a candle of the past was last seen to come (ms); 0: not yet
  * @param {number} now in ms
+ * @param {number} [quiet] how long (ms) it counts as being fetched without a candle that comes
  * @returns {Range | null}
  */
-export function coming(store, arrived, now) {
+export function coming(store, arrived, now, quiet = QUIET) {
   const { candles, interval } = store;
   const end = (/** @type {Candle} */ candle) => nextOpen(interval, candle.open_time);
   // Not simply the newest of the past: what came of it in the last minutes is here at once, the rest when it has been folded.
@@ -37,7 +38,7 @@ export function coming(store, arrived, now) {
   });
   const newest = candles[at];
   const next = candles[at + 1];
-  if (!newest || now - Math.max(arrived, next?.open_time ?? 0) >= QUIET) return null;
+  if (!newest || now - Math.max(arrived, next?.open_time ?? 0) >= quiet) return null;
   return { start: newest.open_time, end: end(next ?? newest) };
 }
 

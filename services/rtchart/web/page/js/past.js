@@ -1,11 +1,16 @@
 /** The past of a new symbol while it is being fetched: when it last came, and when it is no longer waited for. */
 
 import { QUIET, coming } from "./completeness.js";
+import { isSeconds } from "./interval.js";
 
 /** @import { Store } from "./store.js" */
 
+/** How often seconds that lack are asked for before it is believed that they are not on their way, however old they are. */
+export const TRIES = 5;
+
 export class Past {
   #arrived = 0;
+  #tries = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
@@ -17,6 +22,7 @@ export class Past {
   /** Another symbol or interval. */
   clear() {
     this.#arrived = 0;
+    this.#tries = 0;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -31,12 +37,23 @@ export class Past {
   }
 
   /**
-   * The stretch of `store` that is on its way; see `coming`.
+   * Seconds that lack were asked for, and there was an answer.
+   * @param {boolean} news whether it brought any
+   * @param {number} now in ms
+   */
+  asked(news, now) {
+    this.#tries += 1;
+    if (news) this.came(now);
+  }
+
+  /**
+   * The stretch of `store` that is on its way; see `coming`. Seconds come without a word: whether they do, answers tell.
    * @param {Store} store
    * @param {number} now in ms
    */
   coming(store, now) {
-    const found = coming(store, this.#arrived, now);
+    const untold = isSeconds(store.interval) && this.#tries < TRIES;
+    const found = coming(store, this.#arrived, now, untold ? Infinity : QUIET);
     if (found && this.#timer === undefined) this.#wait();
     return found;
   }

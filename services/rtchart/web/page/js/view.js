@@ -225,7 +225,7 @@ export class ChartView {
       this.#refilling = false;
       const known = store.candles.length;
       store.mergeAll(page?.candles ?? []);
-      if (store === this.store && store.candles.length > known) this.#past.came(this.needs.now());
+      if (page && store === this.store) this.#past.asked(store.candles.length > known, this.needs.now());
       this.#drawSoon();
     }, REFILL);
   }
