@@ -132,3 +132,22 @@ async def test_it_is_ready_while_a_connection_carries_any_of_what_is_to_be_strea
     assert await reasons(Lost(a, "1006")) == {}
     want("A")
     assert await reasons() == NOTHING_YET
+
+
+async def test_no_second_is_published_before_it_is_known_where_to_refill_from() -> None:
+    world = World(history=30 * SECOND)
+    track = world.producer.tracks["A"]
+    track.recorded = False
+    await world.seconds(5)
+    repairing = asyncio.create_task(keep_repairing(world.producer, Rest(world.clock)))
+    try:
+        for _ in range(20):  # turns of the loop, in which it would have asked and published
+            await asyncio.sleep(0)
+        assert world.published == set()
+        track.recorded = True
+        await world.seconds(3)
+        world.local += 2_000
+        await wait_until(lambda: world.published == set(range(T - 30 * SECOND, world.next, SECOND)))
+    finally:
+        repairing.cancel()
+        await asyncio.wait([repairing])

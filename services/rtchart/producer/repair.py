@@ -50,7 +50,7 @@ def _next(producer: Producer) -> tuple[Track, Ledger, int, int] | None:
     short = [
         (sum(hole.end - hole.start for hole in track.ledger.holes), symbol, track, track.ledger)
         for symbol, track in producer.tracks.items()
-        if track.ledger is not None and track.ledger.holes
+        if track.ledger is not None and track.ledger.holes and track.recorded
     ]
     for _, _, track, ledger in sorted(short, key=lambda entry: entry[:2]):
         if asked := ledger.ask(now):

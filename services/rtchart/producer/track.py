@@ -101,8 +101,8 @@ class Track:
         """Missing, and older than what is stored: gaps that nobody asks for."""
         self._too_old_told = False
         self.recorded = self._resume.watermark is not None
-        """Whether Kafka holds a watermark of this life of the symbol. Nothing is published before, because whoever came after
-        us would not know where to refill from."""
+        """Whether Kafka holds a watermark of this life of the symbol. No second is published before, of the stream or by REST,
+        because whoever came after us would not know where to refill from."""
         self.written: tuple[StreamStatus, str, tuple[Range, ...]] | None = None
         """Status, detail and pending gaps of the last state written: a change of these is written at once."""
         self.written_at = 0
