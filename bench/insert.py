@@ -29,7 +29,7 @@ from rtchart.inserter.batch import Batch
 from rtchart.inserter.service import POLL_RECORDS, Limits
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
-from rtchart.inserter.writer import Source, Writer
+from rtchart.inserter.writer import Feed, Writer
 from rtchart.local.postgres import Postgres
 from rtchart.process.clock import now_ms
 from rtchart.process.health import Health
@@ -38,7 +38,7 @@ from rtchart.store.database import Connection, connect
 from rtchart.store.migrate import migrate
 
 GOAL = 0.8
-SOURCE = Source("bench", "rtchart.klines", 12)
+FEED = Feed("bench", "rtchart.klines", 12)
 TITLES = {
     "bare": "bare COPY",
     "whole": "insert",
@@ -116,7 +116,7 @@ async def main(symbols: int, seconds: int, size: int, rounds: int) -> None:
             server = psutil.Process(postgres.child.pid)
 
             batches = decoded(records, size)
-            await Writer(session, book, SOURCE, publish).write(batches[0])  # makes the symbols' rows
+            await Writer(session, book, FEED, publish).write(batches[0])  # makes the symbols' rows
             texts = [text(batch, book) for batch in batches]
 
             async def copy() -> None:
@@ -125,7 +125,7 @@ async def main(symbols: int, seconds: int, size: int, rounds: int) -> None:
                     await connection.copy_to_table("bare_1s", source=view, format="text", delimiter=klines.DELIMITER)
 
             async def insert() -> None:
-                writer = Writer(session, book, SOURCE, publish)  # a new one: a writer remembers what came again
+                writer = Writer(session, book, FEED, publish)  # a new one: a writer remembers what came again
                 writing: asyncio.Task[None] | None = None
                 for batch in batches:  # as the service does: it plans what comes while the batch before is being stored
                     growing = Batch()
@@ -177,7 +177,7 @@ async def prepare(connection: Connection) -> None:
     await connection.execute(
         f"CREATE TABLE bare_1s_all PARTITION OF bare_1s FOR VALUES FROM ({start - DAY}) TO ({start + DAY})"
     )
-    await offsets.begin(connection, SOURCE.cluster, SOURCE.topic, {0: 0})
+    await offsets.begin(connection, FEED.cluster, FEED.topic, {0: 0})
 
 
 async def empty(connection: Connection) -> None:

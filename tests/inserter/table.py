@@ -11,7 +11,7 @@ from rtchart.core.messages import DeadLetter, KlineMessage
 from rtchart.inserter.batch import Batch
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
-from rtchart.inserter.writer import Source, Writer
+from rtchart.inserter.writer import Feed, Writer
 from rtchart.process.health import Health
 from rtchart.store import offsets
 from tests.inserter.material import NOW, T0, records
@@ -26,7 +26,7 @@ class Table:
         self.session = Session(database, self.health)
         self.book = Symbols(clock=lambda: NOW)
         self.published: list[DeadLetter] = []
-        self.writer = Writer(self.session, self.book, Source("cluster", "klines", 12), self._publish, clock=lambda: NOW)
+        self.writer = Writer(self.session, self.book, Feed("cluster", "klines", 12), self._publish, clock=lambda: NOW)
         self.next = 0
 
     async def _publish(self, letters: Iterable[DeadLetter]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rtchart.core.interval import MINUTE, SECOND
 from rtchart.core.messages import Absent, GapOpened, KlineMessage
 from rtchart.inserter.batch import Batch
-from rtchart.inserter.writer import Source
+from rtchart.inserter.writer import Feed
 from rtchart.store import gaps, symbols
 from tests.inserter.material import NOW, T0, kline, ledger, records
 from tests.inserter.table import Table
@@ -53,7 +53,7 @@ async def test_old_seconds_of_one_symbol_do_not_look_up_the_gaps_of_others(table
 
 async def after_a_cut(table: Table, offset: int, *messages: KlineMessage) -> None:
     """Store the first records that are left of the log, in which all symbols have one partition."""
-    table.writer._source = Source("cluster", "klines", 1)
+    table.writer._feed = Feed("cluster", "klines", 1)
     batch = Batch()
     batch.add(records(messages, offset=offset), {0: table.next})
     batch.lost = {0}

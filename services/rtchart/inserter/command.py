@@ -19,7 +19,7 @@ from rtchart.inserter import repairs
 from rtchart.inserter.service import Inserter, Limits
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
-from rtchart.inserter.writer import Source, Writer
+from rtchart.inserter.writer import Feed, Writer
 from rtchart.process import options
 from rtchart.process.health import Health
 from rtchart.process.run import Process, run, until_stopped
@@ -67,15 +67,15 @@ async def serve(
     asker = Session(database, health, part="repairs")
     await session.check()
     await ensure_topics(cluster, (KLINES, SYMBOLS, REPAIRS, DEAD_LETTERS))
-    source = Source(await cluster.cluster_id(), cluster.name(KLINES), KLINES.partitions)
+    feed = Feed(await cluster.cluster_id(), cluster.name(KLINES), KLINES.partitions)
     book = Symbols()
     followed, never = asyncio.Event(), asyncio.Event()
 
     async def insert() -> None:
         await followed.wait()
         async with DeadLetterPublisher(cluster) as dead_letters:
-            writer = Writer(session, book, source, dead_letters.publish)
-            inserter = Inserter(writer, session, source, health, limits)
+            writer = Writer(session, book, feed, dead_letters.publish)
+            inserter = Inserter(writer, session, feed, health, limits)
             async with join(cluster, KLINES, GROUP, on_revoked=inserter.revoked, instance=instance) as group:
                 health.ready()
                 await until_stopped(never, inserter.run(group), inserter.watch(group))  # until this is cancelled

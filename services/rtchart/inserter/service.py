@@ -15,7 +15,7 @@ from rtchart.broker.group import Group, KafkaUnavailable, OffsetLost
 from rtchart.inserter import metrics
 from rtchart.inserter.batch import Batch
 from rtchart.inserter.session import Session
-from rtchart.inserter.writer import Source, Writer
+from rtchart.inserter.writer import Feed, Writer
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
 from rtchart.store import offsets
@@ -51,13 +51,13 @@ class Inserter:
         self,
         writer: Writer,
         session: Session,
-        source: Source,
+        feed: Feed,
         health: Health,
         limits: Limits = Limits(),
     ) -> None:
         self._writer = writer
         self._session = session
-        self._source = source
+        self._feed = feed
         self._health = health
         self._limits = limits
         self._positions: dict[int, int] = {}
@@ -164,7 +164,7 @@ class Inserter:
     async def _place(self, group: Group) -> None:
         """Read the assigned partitions from where the database ends."""
         partitions = group.unplaced
-        cluster, topic = self._source.cluster, self._source.topic
+        cluster, topic = self._feed.cluster, self._feed.topic
         stored = await self._session.patiently(lambda connection: offsets.load(connection, cluster, topic))
         if new := partitions - stored.keys():
             try:

@@ -38,7 +38,7 @@ LATENCIES_PER_BATCH = 100
 
 
 @dataclass(frozen=True)
-class Source:
+class Feed:
     """What a writer's offsets are of: Kafka's cluster id, the topic's whole name and how many partitions it has."""
 
     cluster: str
@@ -53,13 +53,13 @@ class Writer:
     """Stores the batches of one topic, one after the other."""
 
     def __init__(
-        self, session: Session, book: Symbols, source: Source, publish: Publish, *, clock: Callable[[], int] = now_ms
+        self, session: Session, book: Symbols, feed: Feed, publish: Publish, *, clock: Callable[[], int] = now_ms
     ) -> None:
         """``publish`` is awaited with dead letters after they are stored."""
         self._session = session
         self._publish = publish
         self._book = book
-        self._source = source
+        self._feed = feed
         self._clock = clock
         self._careful = 0
         self._hours: set[int] = set()
@@ -98,7 +98,7 @@ class Writer:
             "skipped a record that the database refuses as a dead letter too",
             extra=fields(partition=batch.records[0].partition, offset=batch.records[0].offset, error=str(error)),
         )
-        cluster, topic = self._source.cluster, self._source.topic
+        cluster, topic = self._feed.cluster, self._feed.topic
         await self._session.patiently(lambda connection: offsets.advance(connection, cluster, topic, batch.moves))
 
     def prepare(self, batch: Batch) -> Plan:
@@ -108,7 +108,7 @@ class Writer:
         """
         if batch.plan is None or batch.plan.edition != self._book.edition:
             batch.plan = Plan(self._clock(), self._book.edition)
-        extend(batch.plan, batch, self._book.rows, self._source.topic)
+        extend(batch.plan, batch, self._book.rows, self._feed.topic)
         return batch.plan
 
     async def _commit(self, connection: Connection, batch: Batch) -> tuple[Plan, Stored]:
@@ -119,15 +119,15 @@ class Writer:
         if work.unknown:
             await self._book.ensure(connection, work.unknown)
             work = Plan(now, self._book.edition)
-            extend(work, batch, self._book.rows, self._source.topic)
+            extend(work, batch, self._book.rows, self._feed.topic)
         await self._ensure_partitions(connection, work)
         try:
             async with connection.transaction():
-                await offsets.advance(connection, self._source.cluster, self._source.topic, batch.moves)
+                await offsets.advance(connection, self._feed.cluster, self._feed.topic, batch.moves)
                 if batch.lost:
                     rows = list(self._book.rows.values())
-                    await lose_gaps(connection, batch, rows, self._source.partitions)
-                    for symbol_id, gap in await lost_gaps(connection, batch, rows, self._source.partitions, now):
+                    await lose_gaps(connection, batch, rows, self._feed.partitions)
+                    for symbol_id, gap in await lost_gaps(connection, batch, rows, self._feed.partitions, now):
                         work.opened.setdefault(symbol_id, []).append(gap)
                 if work.letters:
                     await dead_letters.keep(connection, work.letters)
