@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rtchart.core.gap import Range, normal, subtract
+from rtchart.core.gap import Range, common, normal, subtract
 from rtchart.core.messages import Absent, GapOpened
 from rtchart.store.gaps import GapRow
 
@@ -60,11 +60,11 @@ def _settled(row: GapRow, lacking: list[Range], present: list[Range], asked_at: 
     """The row as it is now: nothing if it is stored like that, several if its parts fared differently."""
     whole = [row.range]
     if row.state == "absent":
-        came = _common(whole, present)
+        came = common(whole, present)
         parts = [row._replace(start=s, end=e, state="repaired", closed_at=now) for s, e in came]
         parts += [row._replace(start=s, end=e) for s, e in subtract(whole, came)]
     else:
-        gone = _common(whole, lacking)
+        gone = common(whole, lacking)
         parts = [row._replace(start=s, end=e, state="absent", closed_at=now, asked_at=asked_at) for s, e in gone]
         for start, end in subtract(whole, gone):
             repaired = not subtract([(start, end)], present)
@@ -78,7 +78,3 @@ def _settled(row: GapRow, lacking: list[Range], present: list[Range], asked_at: 
             yield part._replace(gap_id=None)
         elif part != row or row.gap_id is None:
             yield part
-
-
-def _common(one: list[Range], other: list[Range]) -> list[Range]:
-    return subtract(one, subtract(one, other))

@@ -19,6 +19,9 @@ else:
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
 
+MAX_PARAMETER = 2**63 - 1
+"""The latest time that a query can be asked for: the largest bigint."""
+
 
 async def connect(url: str, *, service: str) -> Connection:
     """A connection of this service. Raises `Unavailable` (`Away`: nobody answers), and `UserError` for what is no address."""

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from rtchart.store.candles import Span
-from rtchart.store.database import Connection
-from rtchart.store.history import MAX_PARAMETER
+from rtchart.store.database import MAX_PARAMETER, Connection
 
 
 class Missing(NamedTuple):

@@ -12,11 +12,8 @@ from rtchart.core.candle import Candle
 from rtchart.core.gap import Gap
 from rtchart.core.interval import MINUTE, Interval
 from rtchart.core.kline import Identity, Kline
-from rtchart.store.database import Connection
+from rtchart.store.database import MAX_PARAMETER, Connection
 from rtchart.store.sources import SOURCE_OF
-
-MAX_PARAMETER = 2**63 - 1
-"""The latest time that a query can be asked for: the largest bigint."""
 
 _MEASURES = "open, high, low, close, volume, quote_volume, trades, taker_buy_volume, taker_buy_quote_volume"
 

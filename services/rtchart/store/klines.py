@@ -58,7 +58,7 @@ class Stored(NamedTuple):
     """The seconds whose candles have to be folded again: open times by symbol_id."""
 
 
-def _staging_list(prefix: str, columns: Iterable[str]) -> str:
+def _prefixed(prefix: str, columns: Iterable[str]) -> str:
     return ", ".join(f"{prefix}.{column}" for column in columns)
 
 
@@ -66,14 +66,14 @@ def _staging_list(prefix: str, columns: Iterable[str]) -> str:
 # parts of the statement see the table as it was before it, so `known` holds what the upsert replaces.
 _UPSERT = f"""
 WITH known AS (
-    SELECT k.symbol_id, k.open_time, ({_staging_list("k", _CONTENT)}) = ({_staging_list("s", _CONTENT)}) AS same
+    SELECT k.symbol_id, k.open_time, ({_prefixed("k", _CONTENT)}) = ({_prefixed("s", _CONTENT)}) AS same
     FROM kline_staging s JOIN kline_1s k USING (symbol_id, open_time)
 ), written AS (
     INSERT INTO kline_1s ({", ".join(_COLUMNS)})
     SELECT {", ".join(_COLUMNS)} FROM kline_staging
     ON CONFLICT (symbol_id, open_time) DO UPDATE SET
         version = excluded.version,
-        source = CASE WHEN ({_staging_list("kline_1s", _CONTENT)}) = ({_staging_list("excluded", _CONTENT)})
+        source = CASE WHEN ({_prefixed("kline_1s", _CONTENT)}) = ({_prefixed("excluded", _CONTENT)})
                       THEN kline_1s.source ELSE excluded.source END,
         {", ".join(f"{column} = excluded.{column}" for column in _CONTENT)}
     WHERE excluded.version > kline_1s.version

@@ -17,8 +17,8 @@ from rtchart.core.candle import Candle
 from rtchart.core.gap import Gap
 from rtchart.core.kline import Kline, Source
 from rtchart.store import history as stored
-from rtchart.store.database import Connection
-from rtchart.store.history import MAX_PARAMETER, Page, Run
+from rtchart.store.database import MAX_PARAMETER, Connection
+from rtchart.store.history import Page, Run
 from rtchart.store.reader import Reader, Unread
 from rtchart.web.catalog import Catalog, Refused
 from rtchart.web.hub import Hub

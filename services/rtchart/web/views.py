@@ -9,8 +9,8 @@ from rtchart.core.candle import Candle, of_second
 from rtchart.core.gap import Gap
 from rtchart.core.interval import MINUTES, SECOND, Interval
 from rtchart.store import history as stored
-from rtchart.store.database import Connection
-from rtchart.store.history import MAX_PARAMETER, Page, StoredSymbol
+from rtchart.store.database import MAX_PARAMETER, Connection
+from rtchart.store.history import Page, StoredSymbol
 from rtchart.store.reader import Reader, Unread
 from rtchart.web import parts
 from rtchart.web.catalog import Catalog, Known
