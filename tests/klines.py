@@ -1,7 +1,8 @@
-"""One second for tests: right in every field, so that a test names only those that it is about."""
+"""One second for tests, right in every field, so that a test names only those that it is about; and which of several counts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rtchart.core.kline import Kline
@@ -25,3 +26,16 @@ def kline(open_time: int, **changes: Any) -> Kline:
         "version": open_time + 1020,
     }
     return Kline(**{**values, **changes})
+
+
+def newest(klines: Iterable[Kline]) -> dict[int, Kline]:
+    """The kline that counts for each second of one symbol, by open time: the one with the highest version.
+
+    Between equal versions the first stays, so that a redelivery changes nothing.
+    """
+    seconds: dict[int, Kline] = {}
+    for kline in klines:
+        held = seconds.get(kline.open_time)
+        if held is None or kline.version > held.version:
+            seconds[kline.open_time] = kline
+    return seconds

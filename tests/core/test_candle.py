@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtchart.core.candle import Candle, Fold, fold, of_second
-from rtchart.core.interval import DAY, INTERVALS, MINUTE, SECOND, interval
-from rtchart.core.kline import SOURCES, newest
+from rtchart.core.interval import DAY, INTERVALS, MINUTE, interval
+from rtchart.core.kline import SOURCES
 from tests.core.klines import DAY_START, archive_day, kline, recorded, seconds
+from tests.klines import newest
 
 HOURS = interval("1h")
 NUMBERS = ("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume")
@@ -151,7 +152,7 @@ def test_the_recorded_minutes_come_out_exactly() -> None:
             candle = fold(interval("1m"), group)
             own = [r for r in rows if r["symbol"] == symbol and int(r["open_time"]) // MINUTE == candle.open_time // MINUTE]
             own.sort(key=lambda row: int(row["open_time"]))
-            assert len(own) == 60 and candle.complete
+            assert len(own) == 60 == candle.received == candle.expected
             assert (candle.open, candle.close) == (own[0]["open"], own[-1]["close"])
             # Units of 10^-8 as integers: no decimal arithmetic is shared with the fold.
             assert units(candle.high) == max(units(row["high"]) for row in own)
@@ -192,19 +193,3 @@ def test_an_outage_is_shown_as_missing_minutes_and_never_as_flat_candles(name) -
                 lacking += len(absent)
         assert lacking == 600
         assert values(through([larger, "1d"], minutes)) == values(day)
-
-
-@given(seconds(max_size=10), st.data())
-def test_the_newest_version_of_each_second_counts(parts, data) -> None:
-    doubled = [
-        msgspec.structs.replace(part, version=part.version + data.draw(st.integers(0, 3)), trades=data.draw(st.integers(0, 9)))
-        for part in parts
-        for _ in range(3)
-    ]
-    held = newest(doubled)
-    assert set(held) == {part.open_time for part in parts}
-    for time, one in held.items():
-        same = [part for part in doubled if part.open_time == time]
-        assert one.version == max(part.version for part in same)
-        assert one is next(part for part in same if part.version == one.version)  # a redelivery changes nothing
-    assert all(time % SECOND == 0 for time in held)

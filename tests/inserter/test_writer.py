@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rtchart.core.interval import HOUR, MINUTE, SECOND
-from rtchart.core.kline import newest
 from rtchart.core.messages import Absent, GapOpened, Listing
 from rtchart.store.offsets import NotOwner
 from tests.inserter.material import NOW, T0, desired, kline, ledger, stored
 from tests.inserter.table import Table
+from tests.klines import newest
 
 
 async def test_rows_checkpoints_and_offset_go_together(table: Table):

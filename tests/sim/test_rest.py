@@ -46,7 +46,7 @@ async def test_larger_klines_equal_the_fold_of_the_streamed_seconds(exchange: Ma
     folded = candle.fold(interval, seconds, closed=True)
     (row,) = await exchange.get("klines", symbol="BTCUSDT", interval=name, startTime=opens, limit=1)
     assert folded is not None
-    assert folded.complete
+    assert folded.received == folded.expected
     assert row == [
         opens,
         folded.open,

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from rtchart.core.candle import Candle, fold
 from rtchart.core.interval import DAY, HOUR, INTERVALS, MINUTE, MINUTES, SECOND, Interval
-from rtchart.core.kline import Kline, newest
+from rtchart.core.kline import Kline
 from rtchart.web.live import GRACE, LATE, SETTLED, LiveSymbol, better
+from tests.klines import newest
 from tests.web.klines import IDENTITY, kline
 
 START = 1_763_769_600_000  # 2025-11-22T00:00Z, a Saturday

@@ -48,15 +48,11 @@ class Candle(msgspec.Struct, frozen=True, gc=False):
     closed: bool = False
     """Whether the period is over."""
 
-    @property
-    def complete(self) -> bool:
-        return self.received == self.expected
-
 
 def fold(interval: Interval, parts: Iterable[Kline | Candle], *, closed: bool = False) -> Candle | None:
     """One candle from the seconds or smaller candles of one period, in any order; `None` from nothing.
 
-    All parts must lie in one period of ``interval``, each time once: take the `newest` of each second first. Raises
+    All parts must lie in one period of ``interval``, each time once: of a second's versions the highest alone. Raises
     `ValueError` when a part lies in another period or a time comes twice, because a sum over those would be a lie.
     """
     ordered = sorted(parts, key=_open_time)

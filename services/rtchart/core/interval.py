@@ -54,10 +54,6 @@ class Interval:
         """The open time of the period before the one that ``time`` lies in."""
         return self.open_time(self.open_time(time) - 1)
 
-    def close_time(self, time: int) -> int:
-        """The last millisecond of the period that ``time`` lies in, as the exchange writes it."""
-        return self.next_open(time) - 1
-
     def of(self, listed_day: int) -> Interval:
         """This interval as a symbol has it that was first traded on ``listed_day`` (ms): differs for ``3d`` alone."""
         return replace(self, anchor=listed_day % self.length) if self.name == "3d" else self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -124,16 +123,3 @@ def _complaint(kline: Kline) -> str:
 _DECIMAL_FIELDS = frozenset(
     ("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume")
 )
-
-
-def newest(klines: Iterable[Kline]) -> dict[int, Kline]:
-    """The kline that counts for each second of one symbol, by open time: the one with the highest version.
-
-    Between equal versions the first stays, so that a redelivery changes nothing.
-    """
-    seconds: dict[int, Kline] = {}
-    for kline in klines:
-        held = seconds.get(kline.open_time)
-        if held is None or kline.version > held.version:
-            seconds[kline.open_time] = kline
-    return seconds
