@@ -1,8 +1,7 @@
 """The connection to Kafka, which is made anew when it fails.
 
-aiokafka's idempotent client does not get over a long outage: once a batch that had been tried has expired, Kafka refuses all
-later ones as out of order (aio-libs/aiokafka#1017). So the first failure, or a long wait, ends a client. What it held is lost
-to it and not to us: the ledgers know of it, and the venue still has it.
+The first failure, or a long wait, ends a client: why is told in `rtchart.broker.on_demand`. What it held is lost to it and not
+to us: the ledgers know of it, and the venue still has it.
 """
 
 from __future__ import annotations
