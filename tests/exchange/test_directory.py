@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import cast
 
-from rtchart.exchange.base import Listed, Rest, RestError, Trading
-from rtchart.exchange.binance.rest import ASK_BY_NAME
+from rtchart.exchange.base import ASK_BY_NAME, Listed, Rest, RestError, Trading
 from rtchart.exchange.directory import ASK_AGAIN, LOOK_AGAIN, Directory
 
 

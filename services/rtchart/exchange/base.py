@@ -88,6 +88,10 @@ class Stream(Protocol):
 
 # ── What a REST client tells ────────────────────────────────────────────────────────────────────────────────────────────
 
+ASK_BY_NAME = 100
+"""Symbols that a venue is asked about by name in one question, at most. Of more it may tell all that it lists: with so many
+names, the address of the request would grow too long."""
+
 Trading = Literal["trading", "halted", "unknown"]
 """Whether a venue trades a symbol now, lists it without trading it, or does not know it."""
 

@@ -10,8 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from rtchart.exchange.base import Rest, RestError, Trading
-from rtchart.exchange.binance.rest import ASK_BY_NAME
+from rtchart.exchange.base import ASK_BY_NAME, Rest, RestError, Trading
 from rtchart.process.logs import fields
 
 log = logging.getLogger(__name__)

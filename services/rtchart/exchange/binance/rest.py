@@ -17,7 +17,7 @@ import msgspec
 from rtchart.core.interval import Interval
 from rtchart.core.interval import interval as interval_of
 from rtchart.core.kline import InvalidKline, Kline, Source, check
-from rtchart.exchange.base import BadFrame, Listed, Page, RestError, UnknownSymbol, Venue
+from rtchart.exchange.base import ASK_BY_NAME, BadFrame, Listed, Page, RestError, UnknownSymbol, Venue
 from rtchart.exchange.binance import limits
 from rtchart.exchange.binance.frames import milliseconds
 from rtchart.exchange.clock import VenueClock
@@ -28,9 +28,6 @@ ATTEMPTS = 5
 FIRST_BACKOFF = 0.5
 MAX_BACKOFF = 30.0
 TIMEOUT = 10.0
-
-ASK_BY_NAME = 100
-"""Above this many symbols the whole list is asked for; by name, the address of the request would grow too long."""
 
 _WAIT = {429: 10.0, 418: 120.0}
 """Seconds to wait for when such an answer has no ``Retry-After``: 418 bans for at least two minutes."""
