@@ -11,6 +11,7 @@ from typing import Any
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from rtchart.core.interval import SECOND
 from tests.e2e.release import Release
 
 PAUSE = 0.3
@@ -44,8 +45,14 @@ class Viewer:
 
     async def _subscribe(self, socket: Any) -> None:
         request = {"op": "subscribe", "exchange": "sim", "symbol": self.symbol, "interval": "1s", "limit": 1000}
-        # From a little before the newest: a second that came late may be older.
-        await socket.send(json.dumps(request | ({"since": max(self.candles) - 60_000} if self.candles else {})))
+        await socket.send(json.dumps(request | ({"since": self._whole_until()} if self.candles else {})))
+
+    def _whole_until(self) -> int:
+        """The last second before the first that it lacks."""
+        time = min(self.candles)
+        while time + SECOND in self.candles:
+            time += SECOND
+        return time
 
     async def _take(self, socket: Any, messages: list[dict[str, Any]]) -> None:
         for message in messages:
