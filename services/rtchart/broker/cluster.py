@@ -17,6 +17,10 @@ from rtchart.broker.security import Security
 from rtchart.broker.topics import Making, Topic
 from rtchart.core.errors import Unavailable, UserError
 
+LET_START = 2.0
+"""Seconds that a client has to finish its start when nobody waits for it any more: while it waits for the first metadata, it
+holds a connection that nothing but its own start can close."""
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -102,8 +106,9 @@ class Cluster:
             return str((await admin.describe_cluster())["cluster_id"])
 
     async def _start(self, client: AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
+        starting = asyncio.create_task(client.start())
         try:
-            await client.start()
+            await asyncio.shield(starting)
         except KafkaConnectionError:
             await _close(client)
             if (protocol := self.security.protocol) != "plaintext":
@@ -116,7 +121,12 @@ class Cluster:
                 f"no Kafka broker answers at {self.bootstrap}; start it, or name another one with --kafka HOST:PORT"
             ) from None
         except BaseException:  # cancelled, too: who wants it within a time
-            await _close(client)
+            try:
+                await asyncio.wait([starting], timeout=LET_START)
+            finally:
+                starting.cancel()
+                await asyncio.wait([starting])
+                await _close(client)
             raise
 
     @contextmanager
