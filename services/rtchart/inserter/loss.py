@@ -47,7 +47,8 @@ async def lost_gaps(
         for row in here:
             if row.symbol_id in last:
                 exchange, symbol = row.identity.exchange, row.identity.symbol
-                known = stored.get(row.symbol_id, [(last[row.symbol_id],) * 2])  # the sweep may have taken them just now
+                newest = last[row.symbol_id]
+                known = stored.get(row.symbol_id, [(newest, newest + SECOND)])  # the sweep may have taken it just now
                 start = max(known[0][0], raw_floor(row.kline_hours, now))
                 end = first.get((exchange, symbol), horizon)
                 found += [
