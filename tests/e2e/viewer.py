@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from rtchart.core.interval import SECOND
+from rtchart.process.clock import now_ms
 from tests.e2e.release import Release
 
 PAUSE = 0.3
@@ -27,6 +28,8 @@ class Viewer:
         self.codes: list[int] = []
         """With which each socket was closed; 1006: it broke."""
         self.snapshots = 0
+        self.story: list[str] = []
+        """What happened to it besides candles, for who has to find out why it lacks some."""
         self._url = f"{release.web.ws}/ws"
 
     async def watch(self) -> None:
@@ -41,6 +44,7 @@ class Viewer:
                     except ConnectionClosed:
                         pass
                     self.codes.append(socket.close_code or 1006)
+                    self.story.append(f"{now_ms()} closed with {self.codes[-1]}")
             await asyncio.sleep(PAUSE)
 
     async def _subscribe(self, socket: Any) -> None:
@@ -56,12 +60,18 @@ class Viewer:
 
     async def _take(self, socket: Any, messages: list[dict[str, Any]]) -> None:
         for message in messages:
+            if message["op"] != "candle":
+                told = {key: value for key, value in message.items() if key != "candles"}
+                self.story.append(f"{now_ms()} {told} {[each['open_time'] for each in message.get('candles', ())][:1]}")
             match message["op"]:
                 case "snapshot":
                     self.snapshots += 1
                     self.candles |= {each["open_time"]: each for each in message["candles"]}
                 case "candle" | "revision":
                     self.candles[message["candle"]["open_time"]] = message["candle"]
+                case "gap" if message["gap"]["state"] == "repaired":
+                    # Later than 45 s after its minute, a second is not pushed by itself.
+                    await self._subscribe(socket)
                 case "resync" | "error":
                     # A web that has just started does not know the symbols yet.
                     await asyncio.sleep(PAUSE)

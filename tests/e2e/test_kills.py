@@ -1,0 +1,79 @@
+"""Pods are deleted at random, Kafka's and PostgreSQL's too; nothing is lost, and who looks at it sees it all."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+
+from tests.e2e.compared import last_second, seconds_are_equal
+from tests.e2e.release import SYMBOLS, Measured, Release
+from tests.e2e.viewer import viewing
+from tests.pipeline.running import exchange_seconds
+from tests.waiting import wait_until
+
+COMPONENTS = ("producer-sim", "inserter", "web", "operator", "sim", "kafka", "postgresql")
+SECONDS = float(os.environ.get("KILL_SECONDS", "180"))
+"""How long pods are deleted; every kind at least once."""
+GRACE = 1
+"""Seconds, of those that are not given the time to end well. With 0, two could have one volume."""
+
+
+async def test_killed_at_random_nothing_is_lost(release: Release, measured: Measured) -> None:
+    seed = random.randrange(2**32)
+    measured("pods are deleted by random.Random", seed)
+    chance = random.Random(seed)
+    start = await last_second(release, *SYMBOLS)
+    async with viewing(release, "BTCUSDT") as viewer:
+        await wait_until(lambda: viewer.candles, 30)
+        seen_from = max(viewer.candles)
+        killed = 0
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline or killed < len(COMPONENTS):
+            if killed % len(COMPONENTS) == 0:
+                bag = chance.sample(COMPONENTS, len(COMPONENTS))
+            killed += 1
+            await kill(release, bag.pop(), how=chance.choice(("gently", "hard")))
+        await wait_until(release.ready, 120, every=0.5)
+        end = await wait_until(lambda: caught_up(release), 120, every=1)
+
+        async def whole() -> bool:
+            return all([await seconds_are_equal(release, symbol, start, end) for symbol in SYMBOLS])
+
+        await wait_until(whole, 180, every=2)
+
+        async def seen() -> bool:
+            said = await exchange_seconds(release.exchange, "BTCUSDT", seen_from, end)  # type: ignore[arg-type]
+            shown = viewer.seconds(seen_from, end)
+            lacking = sorted(said.keys() - shown.keys())
+            story = "\n".join(viewer.story)
+            assert not lacking, f"the viewer lacks {len(lacking)} of {len(said)} seconds, the first at {lacking[0]}:\n{story}"
+            return shown == said
+
+        await wait_until(seen, 60, every=1)
+        assert len(viewer.codes) >= 1 and viewer.snapshots > len(viewer.codes) - 1
+        measured("pods deleted", killed)
+        measured("the viewer's sockets ended with", viewer.codes)
+    await release.kubectl.run("wait", "--for=condition=Ready", "symbol", "--all", "--timeout=120s")
+
+
+async def kill(release: Release, component: str, how: str) -> None:
+    """Delete a pod, and wait until another runs in its place; not until it is ready, so that outages overlap."""
+    before = {pod["metadata"]["uid"] for pod in await release.pods(component)}
+    pods = await release.pods(component)
+    options = (f"--grace-period={GRACE}",) if how == "hard" else ()
+    await release.kubectl.run("delete", "pod", pods[0]["metadata"]["name"], "--wait=false", *options)
+
+    async def replaced() -> bool:
+        now = await release.pods(component)
+        return any(pod["metadata"]["uid"] not in before and pod["status"]["phase"] == "Running" for pod in now)
+
+    await wait_until(replaced, 120, every=0.3)
+
+
+async def caught_up(release: Release) -> int:
+    """The end of what has to be there: a second that is stored of both and was stored after the last kill (ms)."""
+    last = await last_second(release, *SYMBOLS)
+    now = time.time_ns() // 1_000_000
+    assert last > now - 10_000, f"what is stored is {(now - last) / 1000:.0f} s behind"
+    return last
