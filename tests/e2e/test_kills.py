@@ -51,7 +51,7 @@ async def test_killed_at_random_nothing_is_lost(release: Release, measured: Meas
             return shown == said
 
         await wait_until(seen, 60, every=1)
-        assert len(viewer.codes) >= 1 and viewer.snapshots > len(viewer.codes) - 1
+        assert viewer.codes, "no socket ended, though the web's pod did"
         measured("pods deleted", killed)
         measured("the viewer's sockets ended with", viewer.codes)
     await release.kubectl.run("wait", "--for=condition=Ready", "symbol", "--all", "--timeout=120s")
@@ -59,8 +59,8 @@ async def test_killed_at_random_nothing_is_lost(release: Release, measured: Meas
 
 async def kill(release: Release, component: str, how: str) -> None:
     """Delete a pod, and wait until another runs in its place; not until it is ready, so that outages overlap."""
-    before = {pod["metadata"]["uid"] for pod in await release.pods(component)}
     pods = await release.pods(component)
+    before = {pod["metadata"]["uid"] for pod in pods}
     options = (f"--grace-period={GRACE}",) if how == "hard" else ()
     await release.kubectl.run("delete", "pod", pods[0]["metadata"]["name"], "--wait=false", *options)
 
@@ -72,7 +72,7 @@ async def kill(release: Release, component: str, how: str) -> None:
 
 
 async def caught_up(release: Release) -> int:
-    """The end of what has to be there: a second that is stored of both and was stored after the last kill (ms)."""
+    """The end of what has to be there: a second that is stored of both, as soon as it is no older than 10 s (ms)."""
     last = await last_second(release, *SYMBOLS)
     now = time.time_ns() // 1_000_000
     assert last > now - 10_000, f"what is stored is {(now - last) / 1000:.0f} s behind"

@@ -27,7 +27,6 @@ class Viewer:
         self.candles: dict[int, dict[str, Any]] = {}
         self.codes: list[int] = []
         """With which each socket was closed; 1006: it broke."""
-        self.snapshots = 0
         self.story: list[str] = []
         """What happened to it besides candles, for who has to find out why it lacks some."""
         self._url = f"{release.web.ws}/ws"
@@ -65,7 +64,6 @@ class Viewer:
                 self.story.append(f"{now_ms()} {told} {[each['open_time'] for each in message.get('candles', ())][:1]}")
             match message["op"]:
                 case "snapshot":
-                    self.snapshots += 1
                     self.candles |= {each["open_time"]: each for each in message["candles"]}
                 case "candle" | "revision":
                     self.candles[message["candle"]["open_time"]] = message["candle"]
