@@ -19,6 +19,7 @@ from rtchart.broker.dead_letters import LONGEST, DeadLetterPublisher
 from rtchart.broker.on_demand import NotPublished, OnDemandProducer
 from rtchart.broker.topics import DEAD_LETTERS
 from rtchart.core.messages import DeadLetter, decode
+from tests.waiting import wait_until
 
 LETTER = DeadLetter(at=1, stage="inserter", reason="unreadable_record", detail="why", payload="what")
 
@@ -28,6 +29,11 @@ async def cluster(kafka: str, topic_prefix: str) -> Cluster:
     cluster = Cluster(kafka, topic_prefix)
     await ensure_topics(cluster, (DEAD_LETTERS,))
     return cluster
+
+
+def state(thread: Path) -> str:
+    """What Linux says of a thread in its folder of /proc: T when it is stopped."""
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0]
 
 
 async def read(cluster: Cluster, count: int) -> list[bytes]:
@@ -72,6 +78,8 @@ async def test_a_broker_that_falls_silent_under_a_record_ends_the_send_and_nothi
         await producer.send(well)
         os.kill(broker, signal.SIGSTOP)
         try:
+            # The signal is sent; its threads stop one after the other.
+            await wait_until(lambda: all(state(thread) == "T" for thread in Path(f"/proc/{broker}/task").iterdir()))
             with pytest.raises(NotPublished):
                 await producer.send(well)
         finally:

@@ -8,6 +8,7 @@ import logging
 import asyncpg
 import pytest
 
+from rtchart.core.interval import MINUTE, SECOND
 from rtchart.core.kline import Identity
 from rtchart.core.symbol import DeletionPolicy, DesiredSymbol
 from rtchart.local.ports import free_ports
@@ -18,6 +19,15 @@ from rtchart.store.retention import Swept
 from rtchart.store.runs import alone
 from tests.waiting import wait_until
 
+GAP = (
+    "INSERT INTO gap (symbol_id, start_time, end_time, reason, opened_at) VALUES ($1, $2::bigint, $2::bigint + 1000, 'step', 0)"
+)
+
+
+def just_now() -> int:
+    """A second that no retention is due for, in ms."""
+    return (now_ms() - MINUTE) // SECOND * SECOND
+
 
 def wanted(symbol: str, policy: DeletionPolicy) -> DesiredSymbol:
     return DesiredSymbol("sim", symbol, epoch=1, deletion_policy=policy)
@@ -27,10 +37,7 @@ async def test_data_goes_with_a_symbol_whose_manifest_said_so_also_after_a_resta
     connection = await asyncpg.connect(database)
     rows = await symbols.want(connection, [wanted("GONE", "Delete"), wanted("KEPT", "Retain"), wanted("STAYS", "Delete")])
     for row in rows:
-        await connection.execute(
-            "INSERT INTO gap (symbol_id, start_time, end_time, reason, opened_at) VALUES ($1, 0, 1000, 'step', 0)",
-            row.symbol_id,
-        )
+        await connection.execute(GAP, row.symbol_id, just_now())
 
     async def left() -> set[str]:
         return {row[0] for row in await connection.fetch("SELECT symbol FROM gap JOIN symbol USING (symbol_id)")}
@@ -50,9 +57,7 @@ async def test_what_the_aggregator_kept_from_being_deleted_is_tried_again_soon(
     monkeypatch.setattr("rtchart.local.sweep.SOON", 0.05)
     connection = await asyncpg.connect(database)
     (row,) = await symbols.want(connection, [wanted("GONE", "Delete")])
-    await connection.execute(
-        "INSERT INTO gap (symbol_id, start_time, end_time, reason, opened_at) VALUES ($1, 0, 1000, 'step', 0)", row.symbol_id
-    )
+    await connection.execute(GAP, row.symbol_id, just_now())
     await symbols.unwant(connection, {Identity("sim", "GONE"): 1}, at=now_ms())
     swept = []
 
