@@ -93,9 +93,9 @@ class Running:
             return None
         return answer.json() if answer.is_success else None
 
-    async def klines(self, symbol: str, *, exchange: str) -> list[dict[str, Any]]:
-        """The stored seconds, oldest first."""
-        answer = await self.get("/api/v1/klines", symbol=symbol, exchange=exchange, limit=1000)
+    async def klines(self, symbol: str, *, exchange: str, **span: int) -> list[dict[str, Any]]:
+        """The newest stored seconds, oldest first; those of a span (``start``, ``end`` in ms) if one is given."""
+        answer = await self.get("/api/v1/klines", symbol=symbol, exchange=exchange, limit=1000, **span)
         return answer["klines"] if answer else []
 
     async def forming(self, symbol: str, *, exchange: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from rtchart.core.interval import SECOND
 from rtchart.local.ports import free_ports
 from rtchart.sim.exchange import Config, Exchange
 from rtchart.sim.figures import ONE
@@ -110,7 +111,8 @@ async def test_first_simulated_then_live_and_no_simulated_second_under_binance(
         assert up.told("(venue binance, the live exchange)") and not up.told("SIMULATED")
 
         async def stored_live() -> Content:
-            stored = content(await up.klines("BTCUSDT", exchange="binance"))
+            # The same seconds: of a past that comes page by page, they need not be the newest.
+            stored = content(await up.klines("BTCUSDT", exchange="binance", start=min(simulated), end=max(simulated) + SECOND))
             return stored if stored.keys() & simulated.keys() else {}
 
         stored = await wait_until(stored_live, 30)
