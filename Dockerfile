@@ -11,15 +11,15 @@ ARG NODE=node:22-slim
 FROM ${NODE} AS library
 WORKDIR /src
 COPY .npmrc package.json package-lock.json ./
-RUN --mount=type=cache,target=/root/.npm npm ci --omit=dev --ignore-scripts --loglevel=error
+RUN --mount=type=cache,target=/cache npm ci --cache /cache --omit=dev --ignore-scripts --loglevel=error
 
 FROM ${PYTHON} AS builder
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+ENV PIP_CACHE_DIR=/cache PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_QUIET=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
+COPY requirements requirements
 
 FROM builder AS rtchart
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,source=requirements/build.txt,target=/locked.txt \
-    python -m venv /build && /build/bin/pip install --quiet --require-hashes -r /locked.txt
+RUN --mount=type=cache,target=/cache python -m venv /build && /build/bin/pip install --require-hashes -r requirements/build.txt
 COPY --from=library /src/node_modules node_modules
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY scripts/page.py scripts/
@@ -27,34 +27,31 @@ COPY services services
 COPY operator operator
 RUN python scripts/page.py assemble \
     && /build/bin/python -m build --wheel --no-isolation --outdir /wheel >/dev/null \
-    && pip install --quiet --no-deps --target /rtchart /wheel/*.whl
+    && pip install --no-deps --target /rtchart /wheel/*.whl
 
 # --- The packages of each service ---------------------------------------------------------------------------------------
 # pip compiles them, as it does rtchart: with a read-only root no bytecode could be kept.
 
-FROM builder AS packages-producer
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,source=requirements/producer.txt,target=/locked.txt \
-    pip install --quiet --require-hashes --target /packages -r /locked.txt
+FROM builder AS packages
+ENV PIP_REQUIRE_HASHES=1 PIP_TARGET=/packages
 
-FROM builder AS packages-inserter
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,source=requirements/inserter.txt,target=/locked.txt \
-    pip install --quiet --require-hashes --target /packages -r /locked.txt
+FROM packages AS packages-producer
+RUN --mount=type=cache,target=/cache pip install -r requirements/producer.txt
 
-FROM builder AS packages-aggregator
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,source=requirements/aggregator.txt,target=/locked.txt \
-    pip install --quiet --require-hashes --target /packages -r /locked.txt
+FROM packages AS packages-inserter
+RUN --mount=type=cache,target=/cache pip install -r requirements/inserter.txt
 
-FROM builder AS packages-web
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,source=requirements/web.txt,target=/locked.txt \
-    pip install --quiet --require-hashes --target /packages -r /locked.txt
+FROM packages AS packages-aggregator
+RUN --mount=type=cache,target=/cache pip install -r requirements/aggregator.txt
 
-FROM builder AS packages-sim
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,source=requirements/sim.txt,target=/locked.txt \
-    pip install --quiet --require-hashes --target /packages -r /locked.txt
+FROM packages AS packages-web
+RUN --mount=type=cache,target=/cache pip install -r requirements/web.txt
 
-FROM builder AS packages-operator
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,source=requirements/operator.txt,target=/locked.txt \
-    pip install --quiet --require-hashes --target /packages -r /locked.txt
+FROM packages AS packages-sim
+RUN --mount=type=cache,target=/cache pip install -r requirements/sim.txt
+
+FROM packages AS packages-operator
+RUN --mount=type=cache,target=/cache pip install -r requirements/operator.txt
 
 # --- The images ---------------------------------------------------------------------------------------------------------
 
@@ -120,9 +117,8 @@ ENTRYPOINT ["rtchart-operator"]
 # One image for all services. Its sources are copied to /src, a volume (skaffold.yaml), since the root file system is read only:
 # what is changed there starts the service anew.
 
-FROM builder AS packages-dev
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=bind,source=requirements/reload.txt,target=/locked.txt \
-    pip install --quiet --require-hashes --target /packages -r /locked.txt
+FROM packages AS packages-dev
+RUN --mount=type=cache,target=/cache pip install -r requirements/reload.txt
 
 FROM base AS dev
 COPY --from=packages-dev /packages /packages
