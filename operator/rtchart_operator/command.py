@@ -35,12 +35,7 @@ from rtchart_operator.watch import watch
 @options.option("--exchange-rest-binance", metavar="URL", help="Binance's REST address, if not its usual one.")
 @options.option("--exchange-rest-sim", metavar="URL", help="The simulated exchange's REST address.")
 @database_options.database
-@options.option(
-    "--role-passwords",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Let the services' database roles log in with these passwords: a file for each, named as the role.",
-)
+@database_options.role_passwords
 @kafka_options.cluster("rtchart-operator")
 @options.service
 @click.version_option(__version__, prog_name="rtchart-operator")

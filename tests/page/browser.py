@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.async_api import ConsoleMessage, Error, Page
 
+from tests.page.stage import Stage
+
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -82,3 +84,15 @@ async def painted_colours(page: Page) -> set[tuple[int, int, int]]:
         }"""
     )
     return {tuple(map(int, key.split(","))) for key, count in counts.items() if count > 20}  # type: ignore[misc]
+
+
+async def shows(page: Page, *colours: tuple[int, int, int]) -> bool:
+    """Whether the chart has all of these colours on it."""
+    return set(colours) <= await painted_colours(page)
+
+
+async def opened(page: Page, stage: Stage, query: str = "") -> Page:
+    """The page, with a snapshot drawn."""
+    await visit(page, stage.url + query)
+    await until(page, "r.candles().length >= 400")
+    return page

@@ -125,6 +125,13 @@ describe("the store", () => {
     store.merge(candle({ open_time: 5 * MINUTE, received: 10, closed: false }));
     assert.equal(store.resumeFrom(2), 5 * MINUTE, "the forming one");
   });
+
+  test("resumes before what lacks", () => {
+    const store = new Store("1s");
+    store.mergeAll([1, 2, 3, 6, 7].map((second) => candle({ open_time: second * 1_000, received: 1, expected: 1 })));
+    assert.equal(store.resumeFrom(500), 3_000, "others may still come after it");
+    assert.equal(store.resumeFrom(2), 7_000, "not further back than the reach");
+  });
 });
 
 /**

@@ -18,12 +18,7 @@ from rtchart.store.roles import read_passwords
 
 @click.command("migrate")
 @database_options.database
-@options.option(
-    "--role-passwords",
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Let the services' roles log in with these passwords: a file for each, named as the role.",
-)
+@database_options.role_passwords
 @options.task
 def command(database: str, role_passwords: Path | None, process: Process) -> None:
     """Bring the database's schema to this version, and make the services' roles.

@@ -1,4 +1,4 @@
-"""The command line's options of PostgreSQL. A command gets them as one argument, ``database``: a URL with the password in."""
+"""The command line's options of PostgreSQL. A command gets ``database`` as one argument: a URL with the password in."""
 
 from __future__ import annotations
 
@@ -26,3 +26,10 @@ def _url(database: str, database_password: str | None, database_password_file: P
 
 
 database = collected("database", _url, _database, _password, _password_file)
+
+role_passwords = option(
+    "--role-passwords",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Let the services' database roles log in with these passwords: a file for each, named as the role.",
+)

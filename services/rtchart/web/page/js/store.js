@@ -115,12 +115,16 @@ export class Store {
 
   /**
    * Where a subscription resumes: at the oldest of the last `reach` candles that can still change, because it is not whole
-   * or not closed. `undefined` when nothing is here.
+   * or not closed, or after which others can still come, because there are none. `undefined` when nothing is here.
    * @param {number} reach
    */
   resumeFrom(reach) {
     const recent = this.candles.slice(-reach);
-    return (recent.find((candle) => !candle.closed || candle.received < candle.expected) ?? recent.at(-1))?.open_time;
+    const unsettled = recent.find(
+      ({ open_time, closed, received, expected }, at) =>
+        !closed || received < expected || nextOpen(this.interval, open_time) < (recent[at + 1]?.open_time ?? 0),
+    );
+    return (unsettled ?? recent.at(-1))?.open_time;
   }
 
   /**
