@@ -237,9 +237,7 @@ class LiveSymbol:
             running = self._folds[minute] = Fold(MINUTES, minute)
         at = max(running.last + SECOND, minute)
         last = minute + MINUTE if self.newest is None else min(minute + MINUTE, self.newest.open_time + SECOND)
-        for time in range(at, last, SECOND):
-            if (kline := seconds.get(time)) is not None:
-                running.append(kline)
+        running.extend([kline for time in range(at, last, SECOND) if (kline := seconds.get(time)) is not None])
         candle = running.candle()
         if candle is not None:
             self._folded[minute] = candle
