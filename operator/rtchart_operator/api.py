@@ -85,7 +85,7 @@ class Api:
         body = {"metadata": {"uid": resource.uid}, "status": status}
         try:
             return await self._call("PATCH", f"{self._symbols}/{resource.name}/status", body)
-        except _Gone:
+        except Gone:
             return None
 
     async def tell(self, resource: Resource, condition: Condition, *, now: int) -> None:
@@ -108,12 +108,12 @@ class Api:
         }
         try:
             await self._call("POST", self._events, event)
-        except _Gone:  # the namespace is on its way out
+        except Gone:  # the namespace is on its way out
             log.debug("nobody is there to tell", extra=fields(symbol=resource.title))
 
     async def delete(self, name: str) -> None:
         """Delete a Symbol, if it is there."""
-        with suppress(_Gone):
+        with suppress(Gone):
             await self._call("DELETE", f"{self._symbols}/{name}")
 
     async def apply_definition(self, definition: str) -> None:
@@ -152,7 +152,7 @@ class Api:
         if answer.status_code == 401:
             self._read_at = 0.0
         if answer.status_code == 404 or (answer.status_code == 409 and method == "PATCH"):
-            raise _Gone(f"{path} is not there")
+            raise Gone(f"{path} is not there")
         if not answer.is_success:
             raise ApiError(f"the API server refuses {method} {path}: {_why(answer)}")
         return msgspec.json.decode(answer.content, type=dict[str, Any])
@@ -164,8 +164,8 @@ class Api:
         return dict(self._info.as_http_headers())
 
 
-class _Gone(ApiError):
-    """What was to be changed is not there (any more)."""
+class Gone(ApiError):
+    """What was asked for is not there (any more)."""
 
 
 def _why(answer: httpx.Response) -> str:

@@ -92,7 +92,13 @@ async def serve(
 
     async def keep_reporting() -> None:
         while True:
-            for part, why in (("kafka", pipeline.away), ("database", storage.away), ("kubernetes", controller.away)):
+            parts = {
+                "kafka": pipeline.away,
+                "database": storage.away,
+                "kubernetes": controller.away,
+                "watch": controller.unwatched,
+            }
+            for part, why in parts.items():
                 if why == "":
                     health.ready(part)
                 else:

@@ -36,6 +36,8 @@ SWEEP_EVERY = 60.0
 SWEEP_RETRY = 5.0
 WRITERS = 8
 """Statuses and Events that are written at once."""
+FLAPS, FLAPS_WITHIN = 3, 60_000
+"""A watch that ended so often within so long (ms) does not last."""
 EVENTS_KEPT = 10_000
 """Events that wait to be written; of more, the oldest are never told."""
 
@@ -61,6 +63,7 @@ class Controller:
         self._clock = clock
         self._written_at: dict[str, int] = {}
         self._events: deque[tuple[Resource, Condition]] = deque(maxlen=EVENTS_KEPT)
+        self._watch_ends: deque[tuple[int, str]] = deque(maxlen=FLAPS)
         self._rings = {name: asyncio.Event() for name in ("list", "publish", "tell", "events")}
         self.registry = Registry()
         self.listed = asyncio.Event()
@@ -80,6 +83,19 @@ class Controller:
         self._written_at.pop(uid, None)
         if self.registry.remove(uid, version):
             self.changed()
+
+    def ended(self, why: str) -> None:
+        """The watch ended; it is begun again."""
+        metrics.WATCH_ENDS.inc()
+        self._watch_ends.append((self._clock(), why))
+
+    @property
+    def unwatched(self) -> str:
+        """Why the watch does not last; empty while it does."""
+        ends = self._watch_ends
+        if len(ends) < FLAPS or ends[0][0] <= self._clock() - FLAPS_WITHIN:
+            return ""
+        return f"the watch over Symbols keeps ending ({ends[-1][1]}); what changes is seen by listing them each minute"
 
     async def release(self, deleted: Resource) -> str:
         """Have the data of a Symbol deleted that is to go with it; why it is not gone yet, empty when it is."""

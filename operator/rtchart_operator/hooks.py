@@ -17,7 +17,7 @@ from rtchart.core.errors import UserError
 from rtchart.process import options
 from rtchart.process.health import Health
 from rtchart.process.run import Process, run
-from rtchart_operator.api import Api, ApiError
+from rtchart_operator.api import Api, ApiError, Gone
 
 PATIENCE = 180.0
 """Seconds that the operator has for removing the data of what is deleted."""
@@ -34,22 +34,7 @@ def main() -> None:
 @options.service
 def cleanup(namespace: str, process: Process) -> None:
     """Delete the Symbols whose deletionPolicy is Delete, and wait until the operator has removed their data."""
-
-    async def work(api: Api) -> None:
-        asked: set[str] = set()
-        deadline = time.monotonic() + PATIENCE
-        while waited_for := await _to_delete(api):
-            for name in waited_for - asked:
-                await api.delete(name)
-            asked |= waited_for
-            if time.monotonic() > deadline:
-                raise UserError(
-                    f"the data of {', '.join(sorted(waited_for))} is still there after {PATIENCE:.0f} s; look at the "
-                    "operator's log and at `kubectl describe symbol`, or leave the data with `helm uninstall --no-hooks`"
-                )
-            await asyncio.sleep(PAUSE)
-
-    _run("cleanup", namespace, work, process)
+    _run("cleanup", namespace, clean_up, process)
 
 
 @main.command("apply-crd")
@@ -66,8 +51,27 @@ def apply_crd(file: Path, process: Process) -> None:
     _run("apply-crd", "default", work, process)
 
 
+async def clean_up(api: Api) -> None:
+    """Delete those Symbols, and return when they are gone. Raises `UserError` when that takes longer than `PATIENCE`."""
+    asked: set[str] = set()
+    deadline = time.monotonic() + PATIENCE
+    while waited_for := await _to_delete(api):
+        for name in sorted(waited_for - asked):
+            await api.delete(name)
+        asked |= waited_for
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"the data of {', '.join(sorted(waited_for))} is still there after {PATIENCE:.0f} s; look at the "
+                "operator's log and at `kubectl describe symbol`, or leave the data with `helm uninstall --no-hooks`"
+            )
+        await asyncio.sleep(PAUSE)
+
+
 async def _to_delete(api: Api) -> set[str]:
-    symbols, _ = await api.list()
+    try:
+        symbols, _ = await api.list()
+    except Gone:
+        return set()  # the definition was deleted, and all Symbols with it
     return {each["metadata"]["name"] for each in symbols if each["spec"].get("deletionPolicy") == "Delete"}
 
 

@@ -24,6 +24,7 @@ SYMBOLS = Gauge("rtchart_operator_symbols", "Symbol resources by the status of a
 STATUS_WRITES = Counter("rtchart_operator_status_writes_total", "Statuses of Symbols that were written")
 EVENTS = Counter("rtchart_operator_events_total", "Kubernetes Events that were made of flips of conditions")
 FAILURES = Counter("rtchart_operator_api_failures_total", "Calls to the Kubernetes API that failed, and were tried again")
+WATCH_ENDS = Counter("rtchart_operator_watch_ends_total", "Watches over Symbols that ended, and were begun again")
 
 _LABELS = ("exchange", "symbol")
 

@@ -45,6 +45,9 @@ class Watcher(Protocol):
     def remove(self, uid: str, version: int) -> None:
         """A Symbol was deleted."""
 
+    def ended(self, why: str) -> None:
+        """The watch ended; it is begun again."""
+
     async def release(self, deleted: Resource) -> str:
         """Have a Symbol's data deleted, which is to go before the Symbol does; why it is not gone yet, empty when it is."""
 
@@ -73,6 +76,7 @@ async def watch(namespace: str, watcher: Watcher, *, retry: float = RETRY) -> No
         finally:
             stop.set()
         log.warning("the watch ended, and is begun again: %s", why)
+        watcher.ended(why)
         await asyncio.sleep(retry)
 
 

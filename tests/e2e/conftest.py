@@ -18,8 +18,8 @@ __all__ = ["browser", "page", "vendored"]
 
 ORDER = (
     "test_context",
-    "test_combinations",
     "test_install",
+    "test_combinations",
     "test_security",
     "test_page",
     "test_symbols",
@@ -59,19 +59,13 @@ async def proxy(context: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def place(context: str, proxy: str) -> AsyncIterator[Release]:
-    """Where the shared release is going to be; nothing is there yet."""
-    async with namespace(context, proxy) as shared:
-        yield shared
-
-
-@pytest.fixture(scope="session")
-async def release(place: Release) -> AsyncIterator[Release]:
+async def release(context: str, proxy: str) -> AsyncIterator[Release]:
     """A release, installed from nothing, that the tests share. A test leaves BTCUSDT and ETHUSDT streaming."""
-    _shared.append(place)
-    await place.install()
-    yield place
-    _shared.clear()
+    async with namespace(context, proxy) as shared:
+        _shared.append(shared)
+        await shared.install()
+        yield shared
+        _shared.clear()
 
 
 @pytest.fixture

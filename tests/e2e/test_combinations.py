@@ -1,4 +1,4 @@
-"""Every combination of values before a real API server: what Helm renders is what Kubernetes takes."""
+"""Every combination of values before a real API server that knows Symbols: what Helm renders is what Kubernetes takes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FOREIGN = {"HTTPRoute", "ScaledObject"}
 
 
 @pytest.mark.parametrize("name", MATRIX)
-async def test_it_is_taken(place: Release, name: str) -> None:
+async def test_it_is_taken(release: Release, name: str) -> None:
     rendered = await asyncio.to_thread(render, MATRIX[name])
-    manifests = [_moved(each, place.namespace) for each in rendered.objects if each["kind"] not in FOREIGN]
+    manifests = [_moved(each, release.namespace) for each in rendered.objects if each["kind"] not in FOREIGN]
     text = yaml.safe_dump_all(manifests, allow_unicode=True)
     # "create": nothing that is there already has a part in the answer.
     options = ("--dry-run=server", "--validate=strict", "-f", "-")
-    said = await place.kubectl.run("create", *options, stdin=text)
+    said = await release.kubectl.run("create", *options, stdin=text)
     assert "would violate PodSecurity" not in said
     assert len(said.splitlines()) >= len(manifests)
 

@@ -23,7 +23,7 @@ from rtchart.process.clock import now_ms
 from rtchart.store import symbols
 from rtchart_operator.api import Api, ApiError
 from rtchart_operator.conditions import Condition
-from rtchart_operator.controller import Controller
+from rtchart_operator.controller import FLAPS, FLAPS_WITHIN, Controller
 from rtchart_operator.pipeline import Pipeline
 from rtchart_operator.resource import Resource, resource
 from rtchart_operator.storage import Storage
@@ -88,6 +88,8 @@ class Ground:
 
     def __init__(self, cluster: Cluster, database: str) -> None:
         self.server, self.venue = Server(), Venue()
+        self.ahead = 0
+        """Milliseconds that the controller's clock is ahead."""
         self.cluster = cluster
         self.pipeline = Pipeline(cluster, now_ms, lambda: self.controller.changed())
         self.storage = Storage(database, now_ms, lambda: self.controller.looked())
@@ -97,7 +99,7 @@ class Ground:
             pipeline=self.pipeline,
             storage=self.storage,
             directories={"sim": Directory(cast(Rest, self.venue), now_ms)},
-            clock=now_ms,
+            clock=lambda: now_ms() + self.ahead,
         )
 
     async def records(self) -> dict[str, DesiredSymbol]:
@@ -214,6 +216,16 @@ async def test_an_exchange_that_does_not_answer_holds_nothing_up(kafka: str, top
     async with stage.running():
         await wait_until(lambda: "sim:BTCUSDT" in stage.pipeline.wanted)
         await wait_until(lambda: stage.server.said("btc").get("Validated") == ("Unknown", "ExchangeUnreachable"))
+
+
+async def test_a_watch_that_keeps_ending_is_told_of() -> None:
+    stage = Ground(Cluster("127.0.0.1:9"), "postgresql://postgres@127.0.0.1:9/rtchart")
+    for number in range(FLAPS):
+        assert stage.controller.unwatched == "", "now and then each of them ends"
+        stage.controller.ended(f"410 Gone, {number}")
+    assert f"keeps ending (410 Gone, {FLAPS - 1})" in stage.controller.unwatched
+    stage.ahead = FLAPS_WITHIN
+    assert stage.controller.unwatched == "", "it lasts again"
 
 
 async def _store(database: str, record: DesiredSymbol, second: int) -> None:
