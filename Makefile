@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock page screenshots bench wheel images cluster load deploy e2e clean
+.PHONY: help install run test check format lock page screenshots bench wheel version package images cluster load deploy e2e clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -95,6 +95,16 @@ images: ## build the image of each service, and print their sizes (TAG=dev, REGI
 	  printf '%-12s %5d MB\n' $$service \
 	    $$(( $$(docker image inspect --format '{{.Size}}' $(REGISTRY)rtchart/$$service:$(TAG)) / 1000000 )); done
 
+version: ## the version, which is in three places (TAG=v1.2.3: and has to be this one)
+	@sed -n 's/^version: //p; s/^appVersion: //p' charts/rtchart/Chart.yaml | { while read -r each; do \
+	  [ "$$each" = "$(VERSION)" ] || { echo "charts/rtchart/Chart.yaml says $$each, rtchart itself $(VERSION)" >&2; exit 1; }; done; }
+	@case "$(TAG)" in dev|v$(VERSION)) echo $(VERSION) ;; *) echo "$(TAG) is no tag of version $(VERSION)" >&2; exit 1 ;; esac
+
+package: version ## the chart as build/rtchart-VERSION.tgz, for the images of REGISTRY=ghcr.io/example/
+	@rm -rf build/chart && mkdir -p build && cp -r charts/rtchart build/chart
+	@sed -i '/^image:/,/^imagePullSecrets:/ s|^  registry: ""|  registry: "$(patsubst %/,%,$(REGISTRY))"|' build/chart/values.yaml
+	@helm package build/chart --destination build
+
 cluster: ## bring up a local Kubernetes: kind, where it is installed (scripts/cluster says what else)
 	@scripts/cluster up
 
@@ -107,8 +117,12 @@ deploy: cluster images load ## build, load and install with Helm (NAMESPACE=rtch
 	@eval "$$(scripts/cluster env)"; helm upgrade --install rtchart charts/rtchart --namespace $(NAMESPACE) --create-namespace \
 	  --set image.tag=$(TAG) $(VALUES) --wait --timeout 5m
 
+# The release before this one, which an upgrade is tried from; PREVIOUS=HEAD~3 takes any commit for it, PREVIOUS= none.
+PREVIOUS ?= $(shell git describe --tags --abbrev=0 2>/dev/null)
 e2e: install cluster images load ## the end-to-end tests on the local cluster (ARGS="-k symbol" passes options on to pytest)
-	@eval "$$(scripts/cluster env)"; TAG=$(TAG) REGISTRY=$(REGISTRY) $(BIN)/pytest tests/e2e $(ARGS)
+	@if [ -n "$(PREVIOUS)" ]; then scripts/previous "$(PREVIOUS)" build/previous; fi
+	@eval "$$(scripts/cluster env)"; TAG=$(TAG) REGISTRY=$(REGISTRY) \
+	  PREVIOUS_CHART=$(if $(PREVIOUS),$(CURDIR)/build/previous/charts/rtchart) $(BIN)/pytest tests/e2e $(ARGS)
 
 clean: ## remove what was built and fetched here; rtchart-data stays
 	rm -rf .venv node_modules $(VENDOR) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

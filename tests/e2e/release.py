@@ -66,10 +66,10 @@ class Release:
 
     # --- Helm ---
 
-    async def install(self, values: Mapping[str, Any] | None = None) -> None:
+    async def install(self, values: Mapping[str, Any] | None = None, *, chart: Path = CHART) -> None:
         """Install or upgrade, and wait until all is ready. ``values`` are put over `VALUES`, section by section."""
         chosen = {**VALUES, **{key: _over(VALUES.get(key), value) for key, value in (values or {}).items()}}
-        arguments = ("upgrade", "--install", NAME, str(CHART), "--values", "-", "--wait", "--timeout", "5m")
+        arguments = ("upgrade", "--install", NAME, str(chart), "--values", "-", "--wait", "--timeout", "5m")
         await self.helm(*arguments, stdin=json.dumps(chosen))
 
     async def rollback(self) -> None:

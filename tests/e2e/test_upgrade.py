@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.compared import last_second, seconds_are_equal
-from tests.e2e.release import SYMBOLS, WORKLOADS, Release
+from tests.e2e.release import SYMBOLS, WORKLOADS, Release, namespace
 from tests.e2e.test_kills import caught_up
 from tests.e2e.viewer import Viewer, viewing
 from tests.pipeline.running import exchange_seconds
@@ -16,14 +21,30 @@ GOING_AWAY = 1001
 CHANGED: dict[str, Any] = {name: {"podAnnotations": {"example.org/changed": "yes"}} for name in WORKLOADS} | {
     "web": {"podAnnotations": {"example.org/changed": "yes"}, "maxConnections": 4000}
 }
+PREVIOUS = os.environ.get("PREVIOUS_CHART", "")
+"""The chart of the release before, whose images are in the cluster (`scripts/previous`); none before the first one."""
 
 
 async def test_upgrade_and_rollback_lose_no_second(release: Release) -> None:
+    await changed_under_load(release, lambda: release.install(CHANGED), release.rollback)
+
+
+@pytest.mark.skipif(not PREVIOUS, reason="no release came before this one; make e2e PREVIOUS=REF takes a commit for it")
+async def test_from_the_release_before_and_back_to_it(context: str, proxy: str) -> None:
+    """Back, it runs on the schema of this one: migrations only expand."""
+    async with namespace(context, proxy) as other:
+        await other.install({"image": {"tag": "previous", "registry": ""}}, chart=Path(PREVIOUS))
+        await wait_until(lambda: last_second(other, *SYMBOLS), 120, every=1)
+        await changed_under_load(other, other.install, other.rollback)
+
+
+async def changed_under_load(release: Release, *changes: Callable[[], Awaitable[None]]) -> None:
+    """Each change replaces all pods; no second is lost, and who looks is sent away and comes back to see all of them."""
     start = await last_second(release, *SYMBOLS)
     async with viewing(release, "BTCUSDT") as viewer:
         await wait_until(lambda: viewer.candles, 30)
         seen_from = max(viewer.candles)
-        for change in (lambda: release.install(CHANGED), release.rollback):
+        for change in changes:
             before, ended = await web_pods(release), len(viewer.codes)
             await change()
             assert not before & await web_pods(release)
