@@ -23,10 +23,12 @@ ORDER = (
     "test_security",
     "test_page",
     "test_symbols",
+    "test_operations",
     "test_kills",
     "test_outage",
     "test_upgrade",
     "test_uninstall",
+    "test_skaffold",
 )
 TIMEOUT = 900
 """Seconds for a test, the installation before it included."""
