@@ -119,10 +119,11 @@ deploy: cluster images load ## build, load and install with Helm (NAMESPACE=rtch
 
 # The release before this one, which an upgrade is tried from; PREVIOUS=HEAD~3 takes any commit for it, PREVIOUS= none.
 PREVIOUS ?= $(shell git describe --tags --abbrev=0 2>/dev/null)
-e2e: install cluster images load ## the end-to-end tests on the local cluster (ARGS="-k symbol" passes options on to pytest)
+CLUSTER_TESTS ?= tests/chart tests/operator tests/e2e
+e2e: install cluster images load ## every test that needs a cluster or Helm, on the local one (CLUSTER_TESTS=tests/e2e ARGS="-k symbol": some)
 	@if [ -n "$(PREVIOUS)" ]; then scripts/previous "$(PREVIOUS)" build/previous; fi
 	@eval "$$(scripts/cluster env)"; TAG=$(TAG) REGISTRY=$(REGISTRY) \
-	  PREVIOUS_CHART=$(if $(PREVIOUS),$(CURDIR)/build/previous/charts/rtchart) $(BIN)/pytest tests/e2e $(ARGS)
+	  PREVIOUS_CHART=$(if $(PREVIOUS),$(CURDIR)/build/previous/charts/rtchart) $(BIN)/pytest $(CLUSTER_TESTS) $(ARGS)
 
 clean: ## remove what was built and fetched here; rtchart-data stays
 	rm -rf .venv node_modules $(VENDOR) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

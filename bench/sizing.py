@@ -75,7 +75,9 @@ async def storage(symbols: int, minutes: int) -> None:
 async def _row(connection: Connection, table: str) -> float:
     """Bytes on disk per row."""
     size = await connection.fetchval(
-        "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree($1::text::regclass) WHERE isleaf", table
+        """SELECT pg_total_relation_size($1::text::regclass)
+                + coalesce((SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = $1::text::regclass), 0)""",
+        table,
     )
     return float(size) / await connection.fetchval(f"SELECT count(*) FROM {table}")
 
@@ -115,7 +117,7 @@ class Parts:
 
 
 async def processes(symbols: int, sockets: int, seconds: float) -> None:
-    """Print what each process uses, per 1,000 symbols and per 1,000 sockets."""
+    """Print what each process uses: thousandths of a core, and memory."""
     with tempfile.TemporaryDirectory(prefix="rtchart-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         listed = [f"COIN{number}USDT" for number in range(symbols)]
@@ -138,12 +140,11 @@ async def processes(symbols: int, sockets: int, seconds: float) -> None:
             await up.wait()
     print(f"rtchart up, {symbols} symbols, {sockets} sockets, over {seconds:g} s each")
     print(f"  Kafka's log {log_bytes:.0f} bytes a second of a symbol   a symbol and day {log_bytes * DAY / SECOND / MB:.1f} MB")
-    print(f"  {'':12}{'1,000 symbols':>28}{'1,000 sockets more':>28}")
+    print(f"  {'':12}{'with no sockets':>24}{'with sockets':>24}")
     for part in sorted(alone, key=alone.__getitem__, reverse=True):
-        more, grown = watched[part] - alone[part], memory_watched[part] - memory[part]
         print(
-            f"  {part:12}{alone[part] * 1e6 / symbols:10.0f} m CPU {memory[part] / MB:7.0f} MB"
-            f"{more * 1e6 / sockets:15.0f} m CPU {grown / MB * 1000 / sockets:7.0f} MB"
+            f"  {part:12}{alone[part] * 1000:8.0f} m CPU{memory[part] / MB:7.0f} MB"
+            f"{watched[part] * 1000:10.0f} m CPU{memory_watched[part] / MB:7.0f} MB"
         )
 
 

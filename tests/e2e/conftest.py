@@ -40,8 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = [item for item in items if item.path.parent == Path(__file__).parent]
     for item in here:
         item.add_marker(pytest.mark.timeout(TIMEOUT))
-    if len(here) == len(items):
-        items.sort(key=lambda item: ORDER.index(item.path.stem))
+    others = [item for item in items if item not in here]
+    items[:] = [*others, *sorted(here, key=lambda item: ORDER.index(item.path.stem))]
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from asyncio.subprocess import PIPE, STDOUT
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,7 +37,8 @@ async def test_an_edited_route_answers_from_the_running_pod(
 
         async def said() -> str:
             async with httpx.AsyncClient(timeout=5) as client:
-                return (await client.get(f"{release.web.rest}/livez")).raise_for_status().text
+                answer = await client.get(f"{release.web.rest}/livez")
+            return answer.text if answer.is_success else f"{answer.status_code}"
 
         assert await wait_until(said, START, every=1) == "live\n"
         pods = {pod["metadata"]["uid"] for pod in await release.pods("web")}
@@ -66,19 +67,17 @@ def copied(folder: Path) -> Path:
 @asynccontextmanager
 async def developing(sources: Path, release: Release) -> AsyncIterator[None]:
     """``skaffold dev -p dev`` of these sources into the release's namespace, deployed; its output when it fails."""
-    config = here(yaml.safe_load((sources / "skaffold.yaml").read_text(encoding="utf-8")), release)
+    config = sources / "skaffold.yaml"
+    config.write_text(yaml.safe_dump(here(yaml.safe_load(config.read_text(encoding="utf-8")), release)), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
-        *("skaffold", "dev", "--profile", "dev", "--filename", "-", "--kube-context", release.context),
+        *("skaffold", "dev", "--profile", "dev", "--kube-context", release.context),
         *("--port-forward=off", "--interactive=false", "--cleanup=false", "--tail=false"),
         cwd=sources,
         env={**os.environ, "SKAFFOLD_UPDATE_CHECK": "false", "SKAFFOLD_DETECT_MINIKUBE": "false"},
-        stdin=PIPE,
+        stdin=DEVNULL,
         stdout=PIPE,
         stderr=STDOUT,
     )
-    assert process.stdin and process.stdout
-    process.stdin.write(yaml.safe_dump(config).encode())
-    process.stdin.close()
     lines: list[str] = []
 
     async def keep() -> None:
@@ -89,7 +88,8 @@ async def developing(sources: Path, release: Release) -> AsyncIterator[None]:
     reading = asyncio.create_task(keep())
 
     async def watching() -> bool:
-        assert process.returncode is None, "skaffold ended:\n" + "".join(lines[-60:])
+        if process.returncode is not None:
+            raise RuntimeError("skaffold ended:\n" + "".join(lines[-60:]))
         return any("Watching for changes" in line for line in lines)
 
     try:
@@ -104,14 +104,17 @@ async def developing(sources: Path, release: Release) -> AsyncIterator[None]:
 
 def here(config: dict[str, Any], release: Release) -> dict[str, Any]:
     """The configuration as it is, but for the namespace and what this cluster wants of images: `scripts/cluster` loads them."""
+    # What skaffold has built for a deployment has its content's digest as its tag.
+    built = "docker images --format '{{.Repository}}:{{.Tag}}' 'rtchart/*' | grep -E ':[0-9a-f]{64}$'"
+    load = {"host": {"command": ["bash", "-c", f"{ROOT}/scripts/cluster load $({built})"]}}
     for part in (config, *config["profiles"]):
         for artifact in part["build"]["artifacts"]:
             artifact["docker"]["network"] = "host"
-            command = ["bash", "-c", f"{ROOT}/scripts/cluster load $SKAFFOLD_IMAGE"]
-            artifact["hooks"] = {"after": [{"command": command}]}
-        for deployed in part.get("deploy", {}).get("helm", {}).get("releases", ()):
-            assert deployed["name"] == NAME
-            deployed["namespace"] = release.namespace
-            deployed.pop("createNamespace", None)
+        if helm := part.get("deploy", {}).get("helm"):
+            helm["hooks"] = {"before": [load]}
+            for deployed in helm["releases"]:
+                assert deployed["name"] == NAME
+                deployed["namespace"] = release.namespace
+                deployed.pop("createNamespace", None)
     config["portForward"] = []
     return config
