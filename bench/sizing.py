@@ -75,8 +75,9 @@ async def storage(symbols: int, minutes: int) -> None:
 async def _row(connection: Connection, table: str) -> float:
     """Bytes on disk per row."""
     size = await connection.fetchval(
-        """SELECT pg_total_relation_size($1::text::regclass)
-                + coalesce((SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE inhparent = $1::text::regclass), 0)""",
+        """SELECT sum(pg_total_relation_size(relation)) FROM (
+               SELECT $1::text::regclass UNION ALL SELECT inhrelid FROM pg_inherits WHERE inhparent = $1::text::regclass
+           ) AS every (relation)""",
         table,
     )
     return float(size) / await connection.fetchval(f"SELECT count(*) FROM {table}")
@@ -166,7 +167,9 @@ async def _streaming(port: int, symbols: int) -> None:
     async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(PATIENCE):
         while True:
             answer = await client.get(f"http://127.0.0.1:{port}/api/v1/symbols")
-            if answer.is_success and sum(one["status"] == "streaming" for one in answer.json()["symbols"]) >= symbols:
+            found = answer.json()["symbols"] if answer.is_success else []
+            # The exchange was asked about each, which it is once.
+            if sum(one["status"] == "streaming" and bool(one["tick_size"]) for one in found) >= symbols:
                 return
             await asyncio.sleep(1)
 

@@ -132,6 +132,14 @@ async def test_topics_that_are_not_ours_to_make_are_waited_for(cluster: Cluster)
     assert await ensure_topics(theirs) == []
 
 
+async def test_the_disk_of_klines_is_bounded_over_all_partitions(cluster: Cluster) -> None:
+    name = cluster.name(KLINES)
+    for each in (24 * 1024**3, 5 * 1024**3):  # at first, and when it is changed
+        await ensure_topics(with_making(cluster, klines_bytes=each), (KLINES, SYMBOLS))
+        assert (await settings_of(cluster, name))["retention.bytes"] == str(each // KLINES.partitions)
+    assert (await settings_of(cluster, cluster.name(SYMBOLS)))["retention.bytes"] == "-1"
+
+
 async def test_settings_of_topics_that_are_not_ours_are_left(cluster: Cluster) -> None:
     name = cluster.name(KLINES)
     await make(cluster, name, KLINES.partitions, retention_ms="60000")

@@ -176,6 +176,16 @@ def test_how_topics_are_made() -> None:
     assert "RTCHART_MIN_INSYNC_REPLICAS" not in render().pod("Deployment/rtchart-operator").environment
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [({}, str(5 * 1024**3)), (KAFKA, None), ({**KAFKA, "broker.klinesBytes": 9_000_000_000}, "9000000000")],
+    ids=["the chart's own Kafka", "another", "chosen"],
+)
+def test_klines_leave_room_on_kafkas_volume(values: dict[str, Any], told: str | None) -> None:
+    for workload in ("Deployment/rtchart-producer-binance", "Deployment/rtchart-operator"):
+        assert render(values).pod(workload).environment.get("RTCHART_KLINES_BYTES") == told
+
+
 ROLES = {
     "Deployment/rtchart-inserter": "rtchart_inserter",
     "CronJob/rtchart-aggregator": "rtchart_aggregator",

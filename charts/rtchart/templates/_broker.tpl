@@ -44,11 +44,15 @@
 
 {{/* For who makes topics. */}}
 {{- define "rtchart.topics.env" -}}
+{{- $bytes := .Values.broker.klinesBytes | default (ternary 5368709120 "" .Values.kafka.enabled) -}}
 {{- with .Values.broker -}}
 - {name: RTCHART_MANAGE_TOPICS, value: {{ .manageTopics | quote }}}
 - {name: RTCHART_REPLICATION_FACTOR, value: {{ .replicationFactor | quote }}}
 {{- if .minInsyncReplicas }}
 - {name: RTCHART_MIN_INSYNC_REPLICAS, value: {{ .minInsyncReplicas | quote }}}
+{{- end }}
+{{- with $bytes }}
+- {name: RTCHART_KLINES_BYTES, value: {{ int64 . | quote }}}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -77,7 +77,7 @@ def _to_be_made(cluster: Cluster, topics: list[Topic]) -> str:
 def _new(cluster: Cluster, topic: Topic) -> NewTopic:
     making = cluster.making
     safety = {} if making.min_insync_replicas is None else {"min.insync.replicas": str(making.min_insync_replicas)}
-    new = NewTopic(cluster.name(topic), topic.partitions, 1, topic_configs={**safety, **topic.config})
+    new = NewTopic(cluster.name(topic), topic.partitions, 1, topic_configs={**safety, **making.config(topic)})
     # Not given to the constructor, which refuses -1; Kafka does not (KIP-464).
     new.replication_factor = making.replication_factor
     return new
@@ -143,10 +143,11 @@ async def _keep(cluster: Cluster, admin: AIOKafkaAdminClient, topic: Topic) -> N
     current = {entry[0]: entry[1] for entry in entries}
     # The request replaces all that was set on the topic, so what others set there is sent back with ours.
     set_on_topic = {entry[0]: entry[1] for entry in entries if entry[3] == _SET_ON_TOPIC}
-    wrong = {key: value for key, value in topic.config.items() if current.get(key) != value}
+    wanted = cluster.making.config(topic)
+    wrong = {key: value for key, value in wanted.items() if current.get(key) != value}
     if wrong:
         log.info("setting what differs", extra=fields(topic=name, settings=wrong))
-        settings = ConfigResource(ConfigResourceType.TOPIC, name, configs={**set_on_topic, **topic.config})
+        settings = ConfigResource(ConfigResourceType.TOPIC, name, configs={**set_on_topic, **wanted})
         (altered,) = await admin.alter_configs([settings])
         code, message, *_ = altered.resources[0]
         error = for_code(code)

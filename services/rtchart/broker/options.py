@@ -35,6 +35,12 @@ _making = (
         "--replication-factor", 1, type=click.IntRange(-1, 32767), help="Of topics that are made; -1: the brokers' default."
     ),
     option("--min-insync-replicas", type=click.IntRange(1, 32767), help="Of topics.  [default: as the brokers are set]"),
+    option(
+        "--klines-bytes",
+        Making.klines_bytes,
+        type=click.IntRange(min=100 * 1024**2),
+        help="Disk that the topic of klines may take, all partitions together; beyond, the oldest go before their 24 hours.",
+    ),
 )
 
 
@@ -72,5 +78,10 @@ def _cluster(client_id: str) -> Callable[..., Cluster]:
     return make
 
 
-def _made(manage_topics: bool = True, replication_factor: int = 1, min_insync_replicas: int | None = None) -> Making:
-    return Making(manage_topics, replication_factor, min_insync_replicas)
+def _made(
+    manage_topics: bool = True,
+    replication_factor: int = 1,
+    min_insync_replicas: int | None = None,
+    klines_bytes: int = Making.klines_bytes,
+) -> Making:
+    return Making(manage_topics, replication_factor, min_insync_replicas, klines_bytes)

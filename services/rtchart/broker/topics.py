@@ -39,6 +39,14 @@ class Making:
     """-1: the brokers' own default."""
     min_insync_replicas: int | None = None
     """None: the brokers' own default."""
+    klines_bytes: int = 24 * 1024**3
+    """That ``rtchart.klines`` may have, all its partitions together, before its oldest records go."""
+
+    def config(self, topic: Topic) -> dict[str, str]:
+        """The topic's settings, as they are to be on this cluster."""
+        if topic.name != KLINES.name:
+            return topic.config
+        return {**topic.config, "retention.bytes": str(self.klines_bytes // topic.partitions)}
 
 
 _LOG = {"cleanup.policy": "delete"}
@@ -54,8 +62,8 @@ _STATE = {
 KLINES = Topic(
     "rtchart.klines",
     PARTITIONS,
-    # 1,500 symbols write about 10 GB a day with zstd; the bytes bound a disk that is shared with others.
-    {**_LOG, "retention.ms": str(_DAY), "retention.bytes": str(2 * 1024**3), "segment.ms": str(_HOUR)},
+    # Besides, `Making.klines_bytes` bounds the disk that they take: 1,500 symbols write about 10 GB a day with zstd.
+    {**_LOG, "retention.ms": str(_DAY), "segment.ms": str(_HOUR)},
 )
 CANDLES = Topic("rtchart.candles", PARTITIONS, {**_LOG, "retention.ms": str(_DAY), "segment.ms": str(_HOUR)})
 DEAD_LETTERS = Topic("rtchart.dead-letters", 1, {**_LOG, "retention.ms": str(7 * _DAY)})
