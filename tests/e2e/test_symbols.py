@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from websockets.asyncio.client import connect
 from rtchart.core.interval import HOUR, MINUTE
 from rtchart.process.clock import now_ms
 from tests.e2e.compared import last_second, stored_candles
-from tests.e2e.release import Measured, Release
+from tests.e2e.release import NAME, Measured, Release
 from tests.operator.cluster import symbol
 from tests.waiting import wait_until
 from tests.web.running import Socket
@@ -128,30 +130,49 @@ async def test_deletion_keeps_or_takes_the_data(release: Release) -> None:
     await wait_until(not_charted, 30, every=0.5)
 
 
-async def test_a_shorter_retention_takes_old_seconds_and_leaves_their_candles(release: Release) -> None:
+async def test_a_shorter_retention_takes_old_seconds_once_they_are_folded(release: Release) -> None:
     kubectl = release.kubectl
-    await kubectl.apply(symbol("sol", "SOLUSDT"))
     begun = now_ms()
 
     async def oldest() -> int:
         found = await release.fetch(
             "SELECT min(open_time) FROM kline_1s JOIN symbol USING (symbol_id) WHERE symbol = 'SOLUSDT'"
         )
-        return int(found[0][0])
+        return int(found[0][0] or now_ms())
 
-    async def past_is_folded() -> bool:
-        candles = await stored_candles(release, "SOLUSDT", "1m", 0)
-        return bool(candles) and min(candles) < begun - 2 * HOUR and await oldest() < begun - 2 * HOUR
+    async with aggregator_suspended(release):
+        await kubectl.apply(symbol("sol", "SOLUSDT"))
 
-    await wait_until(past_is_folded, 180, every=2)
-    await kubectl.run("patch", "symbol", "sol", "--type=merge", "-p", '{"spec":{"retention":{"klineHours":1}}}')
+        async def past_is_there() -> bool:
+            return await oldest() < begun - 2 * HOUR and await rows(release, "kline_1s", "SOLUSDT") > 2 * 3600
+
+        await wait_until(past_is_there, 180, every=1)
+        await kubectl.run("patch", "symbol", "sol", "--type=merge", "-p", '{"spec":{"retention":{"klineHours":1}}}')
+        await kubectl.until("sol", "RetentionEnforced", "False", "Unaggregated", within=150)
+        assert await oldest() < begun - 2 * HOUR, "what is in no candle yet stays"
 
     async def gone() -> bool:
         first = await oldest()
         assert first >= (begun - HOUR) // HOUR * HOUR, f"the oldest second is {(begun - first) / MINUTE:.0f} minutes old"
         return True
 
-    await wait_until(gone, 180, every=2)
-    assert min(await stored_candles(release, "SOLUSDT", "1m", 0)) < begun - 2 * HOUR
+    await wait_until(gone, 240, every=2)
+    assert min(await stored_candles(release, "SOLUSDT", "1m", 0)) < begun - 2 * HOUR, "their candles stay"
     assert await rows(release, "kline_1s", "BTCUSDT") > 2 * 3600, "others keep theirs"
+    await kubectl.until("sol", "RetentionEnforced", "True", "Enforced", within=150)
     await kubectl.run("delete", "symbol", "sol", "--timeout=60s")
+
+
+@asynccontextmanager
+async def aggregator_suspended(release: Release) -> AsyncIterator[None]:
+    """No run begins meanwhile, and none is under way."""
+
+    async def suspend(value: str) -> None:
+        await release.kubectl.run("patch", f"cronjob/{NAME}-aggregator", "-p", f'{{"spec":{{"suspend":{value}}}}}')
+
+    await suspend("true")
+    try:
+        await release.kubectl.run("delete", "jobs", "--selector", "app.kubernetes.io/component=aggregator", "--wait")
+        yield
+    finally:
+        await suspend("false")
