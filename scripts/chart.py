@@ -1,7 +1,8 @@
 """The chart's README and values.schema.json, made from values.yaml: `python scripts/chart.py [--check]`.
 
 Above each value stands its comment, ``# -- what it is``. What its default does not tell of its type stands in the line after
-it, as JSON Schema: ``# @schema {"enum": ["a", "b"]}``. An object with values in it is closed: a key that is not there is a
+it, as JSON Schema: ``# @schema {"enum": ["a", "b"]}``, in which ``{"$symbol": true}`` is a Symbol's spec, by its definition, with
+a name. An object with values in it is closed: a key that is not there is a
 mistake. An empty object or list takes whatever Kubernetes takes.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import yaml
 
 CHART = Path(__file__).resolve().parent.parent / "charts" / "rtchart"
+DEFINITION = CHART / "crds" / "symbols.rtchart.dev.yaml"
 VALUES, SCHEMA, README = CHART / "values.yaml", CHART / "values.schema.json", CHART / "README.md"
 BEGIN, END = "<!-- values: made by scripts/chart.py from values.yaml -->", "<!-- end of values -->"
 
@@ -49,7 +51,7 @@ def read(text: str) -> Iterator[Value]:
     for number, line in enumerate(text.splitlines(), 1):
         if found := _COMMENT.match(line):
             if found["text"].startswith("@schema "):
-                refinement = json.loads(found["text"].removeprefix("@schema "))
+                refinement = json.loads(found["text"].removeprefix("@schema "), object_hook=_symbol)
             elif found["text"].startswith("-- "):
                 comment = [found["text"].removeprefix("-- ")]
             elif comment:
@@ -67,6 +69,22 @@ def read(text: str) -> Iterator[Value]:
             comment, refinement = [], None
         elif not line.strip():
             comment, refinement = [], None
+
+
+def _symbol(part: dict[str, Any]) -> dict[str, Any]:
+    """A Symbol's spec in place of its mark: which fields there are, and of which type; the API server holds them to the rest."""
+    if "$symbol" not in part:
+        return part
+    version = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))["spec"]["versions"][0]
+    spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    closed = _shape(spec)
+    return {**closed, "properties": {"name": {"type": "string"}, **closed["properties"]}, "required": ["symbol"]}
+
+
+def _shape(schema: dict[str, Any]) -> dict[str, Any]:
+    if "properties" not in schema:
+        return {"type": schema["type"]}
+    return {**_closed(), "properties": {key: _shape(each) for key, each in schema["properties"].items()}}
 
 
 def _at(tree: Any, path: list[str]) -> Any:

@@ -16,6 +16,8 @@ POSTGRESQL = {
 }
 
 ALL_WORKLOADS = ("producer", "inserter", "aggregator", "web", "operator", "sim")
+"""Those whose images are ours."""
+EVERY_WORKLOAD = (*ALL_WORKLOADS, "kafka", "postgresql")
 
 MATRIX: dict[str, dict[str, Any]] = {
     "as it comes": {},
@@ -57,14 +59,27 @@ MATRIX: dict[str, dict[str, Any]] = {
     "all that is on, off": {"podDisruptionBudget.enabled": False, "rbac.create": False, "symbols": []},
     "a node of its own": {
         "imagePullSecrets": ["registry"],
-        **{f"{name}.nodeSelector": {"disk": "fast"} for name in ALL_WORKLOADS},
-        **{f"{name}.tolerations": [{"key": "charts", "operator": "Exists"}] for name in ALL_WORKLOADS},
-        **{f"{name}.priorityClassName": "system-cluster-critical" for name in ALL_WORKLOADS},
-        **{f"{name}.podAnnotations": {"example.org/note": name} for name in ALL_WORKLOADS},
-        **{f"{name}.podLabels": {"example.org/mark": name} for name in ALL_WORKLOADS},
-        **{f"{name}.extraEnv": [{"name": "RTCHART_LOG_LEVEL", "value": "debug"}] for name in ALL_WORKLOADS},
-        **{f"{name}.extraVolumes": [{"name": "more", "emptyDir": {}}] for name in ALL_WORKLOADS},
-        **{f"{name}.extraVolumeMounts": [{"name": "more", "mountPath": "/more"}] for name in ALL_WORKLOADS},
+        "web.imagePullSecrets": ["another"],
+        **{f"{name}.nodeSelector": {"disk": "fast"} for name in EVERY_WORKLOAD},
+        **{f"{name}.tolerations": [{"key": "charts", "operator": "Exists"}] for name in EVERY_WORKLOAD},
+        **{f"{name}.priorityClassName": "system-cluster-critical" for name in EVERY_WORKLOAD},
+        **{f"{name}.podAnnotations": {"example.org/note": name} for name in EVERY_WORKLOAD},
+        **{f"{name}.podLabels": {"example.org/mark": name} for name in EVERY_WORKLOAD},
+        **{f"{name}.extraEnv": [{"name": "RTCHART_LOG_LEVEL", "value": "debug"}] for name in EVERY_WORKLOAD},
+        **{f"{name}.extraVolumes": [{"name": "more", "emptyDir": {}}] for name in EVERY_WORKLOAD},
+        **{f"{name}.extraVolumeMounts": [{"name": "more", "mountPath": "/more"}] for name in EVERY_WORKLOAD},
         "exchange.sim.enabled": True,
+    },
+    "one account for all": {
+        "exchange.sim.enabled": True,
+        **{f"{name}.serviceAccount.name": "rtchart" for name in EVERY_WORKLOAD},
+    },
+    "large numbers": {
+        "exchange.sim.enabled": True,
+        "exchange.sim.seed": 12_345_678,
+        "web.maxConnections": 1_000_000,
+        "inserter.keda.enabled": True,
+        "inserter.keda.lagThreshold": 5_000_000,
+        "kafka.klinesBytes": 9_000_000_000,
     },
 }

@@ -57,6 +57,9 @@ def test_the_notes_have_an_address_and_a_symbol_to_paste() -> None:
     assert (symbol["kind"], symbol["spec"]) == ("Symbol", {"exchange": "binance", "symbol": "SOLUSDT"})
     assert "http://rtchart.local/" in notes(web_ingress_enabled="true")
     assert "get service rtchart-web" in notes(web_service_type="NodePort")
+    assert "status.loadBalancer" in notes(web_service_type="LoadBalancer")
+    route = {"web_httpRoute_enabled": "true", "web_httpRoute_parentRefs[0]_name": "gateway"}
+    assert "http://charts.example.org/" in notes(**route, **{"web_httpRoute_hostnames[0]": r"charts\.example\.org"})
 
 
 def test_all_of_the_values_are_tried() -> None:

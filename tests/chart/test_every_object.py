@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -114,3 +115,11 @@ def test_every_option_that_is_given_exists(manifests: Manifests) -> None:
         names = [each["name"] for each in pod.container.get("env", ()) if each["name"].startswith("RTCHART_")]
         assert set(names) <= known, pod.owner
         assert len(names) == len(set(names)), f"{pod.owner} is told something twice"
+
+
+def test_a_number_is_written_out(manifests: Manifests) -> None:
+    """Helm's are floats: 1000000 would become 1e+06, which no option takes."""
+    for each in manifests.objects:
+        assert not re.search(r"\d[eE]\+\d", json.dumps({key: value for key, value in each.items() if key != "data"})), (
+            Manifests.title(each)
+        )

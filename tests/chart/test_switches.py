@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.chart.combinations import ALL_WORKLOADS, KAFKA, MATRIX, POSTGRESQL, SASL, SIM
+from tests.chart.combinations import ALL_WORKLOADS, EVERY_WORKLOAD, KAFKA, MATRIX, POSTGRESQL, SASL, SIM
 from tests.chart.rendering import Pod, render
 
 OURS = (
@@ -161,29 +161,35 @@ def mounted(pod: Pod) -> dict[str, Any]:
 
 @pytest.mark.parametrize("title", [*OURS, "Deployment/rtchart-operator"])
 def test_everyone_is_told_the_same_of_kafka(title: str) -> None:
-    values = {**KAFKA, "externalKafka.security": "ssl", "broker.topicPrefix": "charts."}
+    values = {**KAFKA, "externalKafka.security": "ssl", "kafka.topicPrefix": "charts."}
     told = render(values).pod(title).environment
     assert told["RTCHART_KAFKA_SECURITY"] == "ssl" and told["RTCHART_TOPIC_PREFIX"] == "charts."
     own = render().pod(title).environment
     assert own["RTCHART_KAFKA"] == "rtchart-broker:9092" and "RTCHART_KAFKA_SECURITY" not in own
 
 
-def test_how_topics_are_made() -> None:
-    values = {"broker.manageTopics": False, "broker.replicationFactor": -1, "broker.minInsyncReplicas": 2}
-    told = render(values).pod("Deployment/rtchart-operator").environment
+MAKE_TOPICS = tuple(title for title in OURS if title != "CronJob/rtchart-aggregator")
+"""Whose commands have the options of it (docs/configuration.md)."""
+
+
+@pytest.mark.parametrize("title", MAKE_TOPICS)
+def test_how_topics_are_made(title: str) -> None:
+    values = {"kafka.manageTopics": False, "kafka.replicationFactor": -1, "kafka.minInsyncReplicas": 2}
+    told = render(values).pod(title).environment
     assert told["RTCHART_MANAGE_TOPICS"] == "false"
     assert (told["RTCHART_REPLICATION_FACTOR"], told["RTCHART_MIN_INSYNC_REPLICAS"]) == ("-1", "2")
-    assert "RTCHART_MIN_INSYNC_REPLICAS" not in render().pod("Deployment/rtchart-operator").environment
+    assert "RTCHART_MIN_INSYNC_REPLICAS" not in render().pod(title).environment
+    assert "RTCHART_MANAGE_TOPICS" not in render(values).pod("CronJob/rtchart-aggregator").environment
 
 
 @pytest.mark.parametrize(
     ("values", "told"),
-    [({}, str(5 * 1024**3)), (KAFKA, None), ({**KAFKA, "broker.klinesBytes": 9_000_000_000}, "9000000000")],
+    [({}, str(5 * 1024**3)), (KAFKA, None), ({**KAFKA, "kafka.klinesBytes": 9_000_000_000}, "9000000000")],
     ids=["the chart's own Kafka", "another", "chosen"],
 )
 def test_klines_leave_room_on_kafkas_volume(values: dict[str, Any], told: str | None) -> None:
-    for workload in ("Deployment/rtchart-producer-binance", "Deployment/rtchart-operator"):
-        assert render(values).pod(workload).environment.get("RTCHART_KLINES_BYTES") == told
+    for title in MAKE_TOPICS:
+        assert render(values).pod(title).environment.get("RTCHART_KLINES_BYTES") == told
 
 
 ROLES = {
@@ -311,7 +317,9 @@ def test_the_operators_rights_end_at_its_namespace() -> None:
         if each["metadata"]["name"].endswith(name)
     } == {True}
     without = render({"rbac.create": False})
-    assert not without.of("ClusterRole") and "Role/rtchart-operator" not in without
+    assert not any(without.of(kind) for kind in ("ClusterRole", "Role", "RoleBinding"))
+    everything = render({"rbac.create": False, "crds.upgrade": True})
+    assert not any(everything.of(kind) for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"))
 
 
 def test_the_definition_is_brought_up_to_date_by_a_job_if_wanted() -> None:
@@ -329,7 +337,7 @@ def test_the_definition_is_brought_up_to_date_by_a_job_if_wanted() -> None:
     assert all("pre-upgrade" in each for each in needed)
 
 
-@pytest.mark.parametrize("name", ALL_WORKLOADS)
+@pytest.mark.parametrize("name", EVERY_WORKLOAD)
 def test_where_and_how_each_workload_runs(name: str) -> None:
     manifests = render(MATRIX["a node of its own"])
     pods = [pod for pod in manifests.pods() if pod.labels.get("example.org/mark") == name]
@@ -338,10 +346,11 @@ def test_where_and_how_each_workload_runs(name: str) -> None:
         assert pod.spec["nodeSelector"] == {"disk": "fast"}
         assert pod.spec["tolerations"] == [{"key": "charts", "operator": "Exists"}]
         assert pod.spec["priorityClassName"] == "system-cluster-critical"
-        assert pod.annotations == {"example.org/note": name}
+        assert pod.annotations["example.org/note"] == name
+        assert pod.annotations.keys() <= {"example.org/note", "checksum/environment"}
         assert pod.environment["RTCHART_LOG_LEVEL"] == "debug"
         assert {"name": "more", "mountPath": "/more"} in pod.container["volumeMounts"]
-    assert all(pod.spec["imagePullSecrets"] == [{"name": "registry"}] for pod in manifests.pods())
+        assert pod.spec["imagePullSecrets"] == [{"name": "another" if name == "web" else "registry"}]
 
 
 @pytest.mark.parametrize("name", ALL_WORKLOADS)
@@ -395,3 +404,11 @@ def test_the_servers_beside_it_keep_their_data() -> None:
     assert "/var/lib/postgresql" in mounts and "/var/lib/postgresql/data" not in mounts
     (claim,) = manifests["StatefulSet/rtchart-broker"]["spec"]["volumeClaimTemplates"]
     assert "storageClassName" not in claim["spec"]
+
+
+def test_a_changed_password_starts_anew_who_has_it_in_the_environment() -> None:
+    marked = {pod.owner for pod in render().pods() if "checksum/environment" in pod.annotations}
+    assert marked == set(OURS) - {"Deployment/rtchart-producer-binance"}
+    marked = {pod.owner for pod in render(SASL | {"externalKafka.security": "sasl_ssl"}).pods() if pod.annotations}
+    assert marked == set(OURS), "a producer has Kafka's"
+    assert not any(pod.annotations for pod in render(KAFKA).pods() if "producer" in pod.owner)

@@ -67,6 +67,9 @@ class Viewer:
                     self.candles |= {each["open_time"]: each for each in message["candles"]}
                 case "candle" | "revision":
                     self.candles[message["candle"]["open_time"]] = message["candle"]
+                case "gap" if message["gap"]["state"] == "repaired":
+                    # Later than 45 s after its minute, a second is not pushed by itself.
+                    await self._subscribe(socket)
                 case "resync" | "error":
                     # A web that has just started does not know the symbols yet.
                     await asyncio.sleep(PAUSE)

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { bands, withGaps } from "../../services/rtchart/web/page/js/bands.js";
 import { WIDEST_HOLE, bar, room, volume } from "../../services/rtchart/web/page/js/bars.js";
+import { Store } from "../../services/rtchart/web/page/js/store.js";
+import { TRIES, fill } from "../../services/rtchart/web/page/js/fill.js";
 import { choose } from "../../services/rtchart/web/page/js/choose.js";
 import { History } from "../../services/rtchart/web/page/js/history.js";
 import { parse, query } from "../../services/rtchart/web/page/js/url.js";
@@ -74,6 +76,50 @@ describe("shaded bands", () => {
   test("follow a gap to its end", () => {
     const known = withGaps([gap({}), gap({ start: 1_000 })], [gap({ state: "repaired" })]);
     assert.deepEqual(known.map(({ start, state }) => [start, state]), [[1_000, "open"], [0, "repaired"]]); // prettier-ignore
+  });
+});
+
+describe("a range that was repaired", () => {
+  const second = (/** @type {number} */ at) => candle({ open_time: at * 1_000, received: 1, expected: 1 });
+  /** @param {number[]} there which seconds the database has, more with each question @param {number} page how many it gives */
+  const chart = (there, page) => {
+    const store = new Store("1s");
+    store.mergeAll([1, 2, 9, 10].map(second));
+    /** @type {[number, number][]} */
+    const asked = [];
+    let news = 0;
+    const needs = {
+      fetch: async (/** @type {number} */ start, /** @type {number} */ end) => {
+        asked.push([start / 1_000, end / 1_000]);
+        if (asked.length === 1) throw new Error("503");
+        const found = there.filter((at) => start <= at * 1_000 && at * 1_000 < end).slice(0, page);
+        return { exchange: "sim", symbol: "BTCUSDT", interval: "1s", candles: found.map(second), next: null };
+      },
+      wanted: () => true,
+      onNews: () => (news += 1),
+    };
+    return { store, asked, needs, news: () => news };
+  };
+
+  test("is asked for page by page until there is no hole", async () => {
+    const { store, asked, needs, news } = chart([3, 4, 5, 6, 7, 8], 4);
+    await fill(store, { start: 3_000, end: 9_000 }, needs, 0);
+    assert.deepEqual(asked, [[3, 9], [3, 9], [7, 9]]); // prettier-ignore
+    assert.equal(news(), 2);
+    assert.deepEqual(store.holes(), []);
+  });
+
+  test("is left when nothing comes", async () => {
+    const { store, asked, needs } = chart([], 4);
+    await fill(store, { start: 3_000, end: 9_000 }, needs, 0);
+    assert.equal(asked.length, TRIES);
+  });
+
+  test("is nobody's business when another chart is shown, or nothing lacks", async () => {
+    const { store, asked, needs } = chart([3], 4);
+    await fill(store, { start: 3_000, end: 9_000 }, { ...needs, wanted: () => false }, 0);
+    await fill(store, { start: 20_000, end: 30_000 }, needs, 0);
+    assert.deepEqual(asked, []);
   });
 });
 

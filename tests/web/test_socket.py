@@ -112,25 +112,6 @@ async def test_seconds_are_an_interval_too(web: Running) -> None:
         assert (update["candle"]["open_time"], update["candle"]["expected"]) == (minute + 2 * SECOND, 1)
 
 
-async def test_a_second_that_was_repaired_late_is_drawn_by_those_who_look_at_seconds(web: Running, clock: Clock) -> None:
-    minute = web.this_minute()
-    await web.publish(seconds(minute, *(second for second in range(60) if second != 30)))
-    await wait_until(lambda: web.web.market.price(IDENTITY) is not None)
-    live = web.web.market.entry(IDENTITY).live
-    clock.advance(2 * MINUTE)
-    await wait_until(lambda: live.sealed(minute))
-    async with web.socket() as socket:
-        await socket.subscribe(interval="1s")
-        await socket.subscribe(interval="1m")
-        past, repaired = (kline(minute + 30 * SECOND, close=close) for close in "78")
-        await web.publish([replace(past, source="backfill"), replace(repaired, source="repair")])
-        await web.publish([kline(web.this_minute())])
-        update = await socket.take(op="candle")  # the first of all: neither the past nor the 1m chart was told of
-        told = {key: update["candle"][key] for key in ("open_time", "close", "source")}
-        assert (update["interval"], told) == ("1s", {"open_time": minute + 30 * SECOND, "close": "8", "source": "repair"})
-        assert (await socket.take(op="candle", interval="1m"))["candle"]["open_time"] == web.this_minute()
-
-
 async def test_history_and_what_is_live_are_one_snapshot(web: Running, database: str) -> None:
     minute = web.this_minute()
     async with table.writer(database) as rows:

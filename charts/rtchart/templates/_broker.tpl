@@ -14,7 +14,7 @@
 
 {{- define "rtchart.broker.env" -}}
 - {name: RTCHART_KAFKA, value: {{ include "rtchart.broker.bootstrap" . | quote }}}
-{{- with .Values.broker.topicPrefix }}
+{{- with .Values.kafka.topicPrefix }}
 - {name: RTCHART_TOPIC_PREFIX, value: {{ . | quote }}}
 {{- end }}
 {{- if not .Values.kafka.enabled }}
@@ -44,8 +44,8 @@
 
 {{/* For who makes topics. */}}
 {{- define "rtchart.topics.env" -}}
-{{- $bytes := .Values.broker.klinesBytes | default (ternary 5368709120 "" .Values.kafka.enabled) -}}
-{{- with .Values.broker -}}
+{{- $bytes := .Values.kafka.klinesBytes | default (ternary 5368709120 "" .Values.kafka.enabled) -}}
+{{- with .Values.kafka -}}
 - {name: RTCHART_MANAGE_TOPICS, value: {{ .manageTopics | quote }}}
 - {name: RTCHART_REPLICATION_FACTOR, value: {{ .replicationFactor | quote }}}
 {{- if .minInsyncReplicas }}

@@ -62,3 +62,49 @@
 - {name: database-ca, mountPath: /etc/rtchart/database-ca, readOnly: true}
 {{- end }}
 {{- end }}
+
+{{/* Passwords of the chart's own. They are made once: what is in the cluster already stays. As JSON, base64, by key. -------- */}}
+
+{{- define "rtchart.database.rolePasswords" -}}
+{{- include "rtchart.secret" (dict "root" . "name" (include "rtchart.database.rolesSecret" .)
+  "keys" (empty .Values.database.existingRolesSecret | ternary (list "rtchart_inserter" "rtchart_aggregator" "rtchart_web") list)) }}
+{{- end }}
+
+{{- define "rtchart.postgresql.password" -}}
+{{- include "rtchart.secret" (dict "root" . "name" (.Values.postgresql.existingSecret | default (include "rtchart.postgresql.name" .))
+  "keys" (empty .Values.postgresql.existingSecret | ternary (list "password") list)) }}
+{{- end }}
+
+{{/* The data of a Secret as it is in the cluster, with a random value for each of the keys that it lacks. The same however often
+it is asked for, so that what is made and its checksum agree. Arguments: root, name, keys. */}}
+{{- define "rtchart.secret" -}}
+{{- $known := .root.Values.global.secrets | default dict }}
+{{- if not (hasKey $known .name) }}
+{{- $data := (lookup "v1" "Secret" .root.Release.Namespace .name).data | default dict }}
+{{- range .keys }}
+{{- if not (hasKey $data .) }}{{ $_ := set $data . (randAlphaNum 32 | b64enc) }}{{ end }}
+{{- end }}
+{{- $_ := set $known .name $data }}
+{{- $_ := set .root.Values.global "secrets" $known }}
+{{- end }}
+{{- get $known .name | toJson }}
+{{- end }}
+
+{{/* A checksum of the passwords in an environment: others start the pods anew. Of what is mounted the kubelet sees to.
+Arguments: root, database (whether it has a role's password), owner (whether it has the owner's, and gives out the roles'). */}}
+{{- define "rtchart.environment.checksum" -}}
+{{- $found := list }}
+{{- with .root }}
+{{- if and (not .Values.kafka.enabled) .Values.externalKafka.existingSecret }}
+{{- $found = append $found (include "rtchart.secret" (dict "root" . "name" .Values.externalKafka.existingSecret "keys" list)) }}
+{{- end }}
+{{- end }}
+{{- if .database }}{{ $found = append $found (include "rtchart.database.rolePasswords" .root) }}{{ end }}
+{{- if .owner }}
+{{- with .root }}
+{{- if .Values.postgresql.enabled }}{{ $found = append $found (include "rtchart.postgresql.password" .) }}
+{{- else }}{{ $found = append $found (include "rtchart.secret" (dict "root" . "name" .Values.externalPostgresql.existingSecret "keys" list)) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if $found }}{{ $found | toJson | sha256sum }}{{ end }}
+{{- end }}

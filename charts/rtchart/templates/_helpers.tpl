@@ -57,10 +57,10 @@ annotations:
 
 {{/* Pods. ------------------------------------------------------------------------------------------------------------- */}}
 
-{{/* An image of ours. Arguments: root, workload. */}}
+{{/* An image of ours. Arguments: root, workload. One of others (foreign) has no part in what ours have in common. */}}
 {{- define "rtchart.image" -}}
 {{- $image := .workload.image }}
-{{- $registry := $image.registry | default .root.Values.image.registry }}
+{{- $registry := $image.registry | default (ternary "" .root.Values.image.registry (.foreign | default false)) }}
 {{- $repository := $image.repository }}
 {{- if $registry }}{{ $repository = printf "%s/%s" (trimSuffix "/" $registry) $repository }}{{ end }}
 {{- if $image.digest }}
@@ -97,65 +97,77 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
+{{/* metadata of a pod. Arguments: root, component, workload; checksum: of what its environment is made of. */}}
+{{- define "rtchart.podMetadata" -}}
+labels:
+  {{- include "rtchart.podLabels" . | nindent 2 }}
+  {{- with .workload.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- $annotations := .workload.podAnnotations }}
+{{- with .checksum }}{{ $annotations = merge (dict "checksum/environment" .) $annotations }}{{ end }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Who a pod is and where it may run. Arguments: root, component, workload; spread: whether several pods keep apart. */}}
+{{- define "rtchart.placement" -}}
+serviceAccountName: {{ include "rtchart.serviceAccountName" . }}
+{{- with .workload.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .workload.imagePullSecrets | default .root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .workload.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .workload.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if .workload.affinity }}
+affinity:
+  {{- toYaml .workload.affinity | nindent 2 }}
+{{- else if .spread }}
+topologySpreadConstraints:
+  {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ $key }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels:
+        {{- include "rtchart.selectorLabels" $ | nindent 8 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
 {{/*
 The pod of a service of ours. Arguments:
   root, component, workload (its values)
   command, args, env, ports, volumes, mounts: of the container (lists; may be absent)
   token: whether it speaks to Kubernetes; probes: whether it has an admin port; preStop: seconds; grace: seconds
-  restart: the restart policy; spread: whether several pods keep apart
+  restart: the restart policy; spread: whether several pods keep apart; checksum: of what its environment is made of
 */}}
 {{- define "rtchart.pod" -}}
 metadata:
-  labels:
-    {{- include "rtchart.podLabels" . | nindent 4 }}
-    {{- with .workload.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-  {{- with .workload.podAnnotations }}
-  annotations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
+  {{- include "rtchart.podMetadata" . | nindent 2 }}
 spec:
-  serviceAccountName: {{ include "rtchart.serviceAccountName" . }}
+  {{- include "rtchart.placement" . | nindent 2 }}
   automountServiceAccountToken: {{ .token | default false }}
   enableServiceLinks: false
   {{- with .restart }}
   restartPolicy: {{ . }}
   {{- end }}
-  {{- with .workload.priorityClassName }}
-  priorityClassName: {{ . }}
-  {{- end }}
-  {{- with .root.Values.imagePullSecrets }}
-  imagePullSecrets:
-    {{- range . }}
-    - name: {{ . }}
-    {{- end }}
-  {{- end }}
   terminationGracePeriodSeconds: {{ .grace | default 30 }}
   securityContext:
     {{- include "rtchart.podSecurity" . | nindent 4 }}
-  {{- with .workload.nodeSelector }}
-  nodeSelector:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with .workload.tolerations }}
-  tolerations:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- if .workload.affinity }}
-  affinity:
-    {{- toYaml .workload.affinity | nindent 4 }}
-  {{- else if .spread }}
-  topologySpreadConstraints:
-    {{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
-    - maxSkew: 1
-      topologyKey: {{ $key }}
-      whenUnsatisfiable: ScheduleAnyway
-      labelSelector:
-        matchLabels:
-          {{- include "rtchart.selectorLabels" $ | nindent 10 }}
-    {{- end }}
-  {{- end }}
   containers:
     - name: {{ .component }}
       image: {{ include "rtchart.image" . }}

@@ -172,22 +172,18 @@ class Hub:
     def tick(self, consumed_us: int) -> bool:
         """Send what came since the last tick; whether anything did."""
         market = self._market
-        if not (market.moved or market.late or market.gap_changes):
+        if not (market.moved or market.gap_changes):
             return False
         now = self._clock()
         self._consumed_us = consumed_us
         for entry, klines in market.changed.items():
             for channel in entry.channels.values():
                 self._update(channel, klines, now, consumed_us)
-        for entry, kline in market.late:
-            if (seconds := entry.channels.get("1s")) is not None:
-                self._send_candle(seconds, of_second(kline), _stamps(kline, consumed_us))
         for entry, gap in market.gap_changes:
             self._gap(entry, gap)
         if self._ticker_clients:
             self._tickers(market.moved)
         market.changed.clear()
-        market.late.clear()
         market.moved.clear()
         market.gap_changes.clear()
         self._consumed_us = 0

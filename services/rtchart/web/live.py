@@ -102,11 +102,6 @@ class LiveSymbol:
             self._prefixes.clear()
         return True
 
-    def sealed(self, open_time: int) -> bool:
-        """Whether a second comes too late to be folded here: `add` takes it no more, and it arrives as a revision."""
-        minute = open_time - open_time % MINUTE
-        return minute < self._sealed and minute not in self._open_minutes
-
     def candle(self, interval: Interval, open_time: int, now: int) -> Candle | None:
         """The candle of the period that opens at ``open_time``, of all that is known here; None of nothing."""
         if interval is MINUTES:

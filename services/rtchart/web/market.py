@@ -41,15 +41,13 @@ class Entry:
 
 
 class Market:
-    """All symbols. ``changed``, ``late`` and ``moved`` collect what came since they were last emptied."""
+    """All symbols. ``changed`` and ``moved`` collect what came since they were last emptied."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._entries: dict[bytes, Entry] = {}
         self.changed: dict[Entry, list[Kline]] = {}
         """New seconds of the symbols that somebody looks at."""
-        self.late: list[tuple[Entry, Kline]] = []
-        """Seconds of minutes that are folded and forgotten here, for those who look at seconds; all others get a revision."""
         self.moved: set[Entry] = set()
         """Symbols with a new second."""
         self.gap_changes: list[tuple[Entry, Gap]] = []
@@ -83,7 +81,6 @@ class Market:
         if entry is not None:
             self.moved.discard(entry)
             self.changed.pop(entry, None)
-            self.late = [(of, kline) for of, kline in self.late if of is not entry]
         return entry
 
     def refresh_epochs(self) -> None:
@@ -104,9 +101,6 @@ class Market:
             if not entry.live.add(message):
                 if entry.gaps:  # sealed long ago, but it may be the last that was missing
                     self._came(entry, message)
-                # A symbol's past comes by the thousand, and is asked for by those who look at it.
-                if "1s" in entry.channels and message.source != "backfill" and entry.live.sealed(message.open_time):
-                    self.late.append((entry, message))
                 return
             self.moved.add(entry)
             if entry.channels:

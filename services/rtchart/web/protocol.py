@@ -125,7 +125,11 @@ class RevisionUpdate(msgspec.Struct, frozen=True, tag_field="op", tag="revision"
 
 
 class GapUpdate(msgspec.Struct, frozen=True, tag_field="op", tag="gap"):
-    """A gap of a subscribed symbol opened, or ended as repaired or absent."""
+    """A gap of a subscribed symbol opened, or ended as repaired or absent.
+
+    Candles from 1m up that it was in get a `RevisionUpdate`. Seconds that came later than 45 s after their minute are not sent:
+    who shows seconds fetches the gap's range when it is repaired.
+    """
 
     exchange: str
     symbol: str

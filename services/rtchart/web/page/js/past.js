@@ -1,8 +1,11 @@
 /** The past of a new symbol while it is being fetched: when it last came, and when it is no longer waited for. */
 
 import { QUIET, coming } from "./completeness.js";
+import { PAUSE } from "./fill.js";
 import { isSeconds } from "./interval.js";
 
+/** @import { Range } from "./completeness.js" */
+/** @import { Asking } from "./fill.js" */
 /** @import { Store } from "./store.js" */
 
 /** How often seconds that lack are asked for before it is believed that they are not on their way, however old they are. */
@@ -11,6 +14,7 @@ export const TRIES = 5;
 export class Past {
   #arrived = 0;
   #tries = 0;
+  #refilling = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
@@ -56,6 +60,25 @@ export class Past {
     const found = coming(store, this.#arrived, now, untold ? Infinity : QUIET);
     if (found && this.#timer === undefined) this.#wait();
     return found;
+  }
+
+  /**
+   * Ask for the seconds of a stretch that is on its way, unless that is being done: the socket says nothing of them.
+   * @param {Store} store
+   * @param {Range} stretch
+   * @param {Asking} asking
+   * @param {() => number} now in ms
+   */
+  async refill(store, { start, end }, { fetch, wanted, onNews }, now) {
+    if (this.#refilling) return;
+    this.#refilling = true;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE));
+    const page = await fetch(start, end).catch(() => null);
+    this.#refilling = false;
+    const known = store.candles.length;
+    store.mergeAll(page?.candles ?? []);
+    if (page && wanted()) this.asked(store.candles.length > known, now());
+    onNews();
   }
 
   #wait() {

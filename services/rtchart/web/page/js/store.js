@@ -114,8 +114,8 @@ export class Store {
   }
 
   /**
-   * Where a subscription resumes: at the oldest of the last `reach` candles that can still change, because it is not whole
-   * or not closed, or after which others can still come, because there are none. `undefined` when nothing is here.
+   * Where a subscription resumes: at the oldest of the last `reach` candles that is not whole, not closed, or followed by a
+   * hole; what comes from there on is what can have changed. `undefined` when nothing is here.
    * @param {number} reach
    */
   resumeFrom(reach) {

@@ -4,6 +4,7 @@ import { bands, withGaps } from "./bands.js";
 import { Chart } from "./chart.js";
 import { condition } from "./completeness.js";
 import { LIMIT } from "./feed.js";
+import { fill } from "./fill.js";
 import { decimals } from "./format.js";
 import { onFrame } from "./frame.js";
 import { History, PAGE } from "./history.js";
@@ -32,8 +33,6 @@ import { Store } from "./store.js";
 
 /** After the ledger gave no answer, wait before asking again (ms). */
 const AGAIN = 5_000;
-/** Between two questions for seconds of the past (ms). */
-const REFILL = 1_000;
 
 export class ChartView {
   /** @type {ViewOf | null} */
@@ -49,7 +48,6 @@ export class ChartView {
   #past = new Past(() => this.#drawSoon());
   /** @type {Candle[]} what came and is older than all that is here, while a page is on its way that may be older than it */
   #early = [];
-  #refilling = false;
   /** Whether everything is drawn anew in the next frame. */
   #stale = false;
 
@@ -87,7 +85,10 @@ export class ChartView {
         if (this.#take(message.candle)) this.needs.onDrawn(message, frame);
       },
       onRevision: ({ candle }) => void this.#take(candle),
-      onGap: ({ gap }) => this.#setGaps(withGaps(this.gaps, [gap])),
+      onGap: ({ gap }) => {
+        this.#setGaps(withGaps(this.gaps, [gap]));
+        if (gap.state === "repaired" && isSeconds(view.interval)) void fill(this.store, gap, this.#asking(view));
+      },
       onRefused: (reason) => this.needs.onState("refused", reason),
     });
   }
@@ -212,22 +213,14 @@ export class ChartView {
     this.#shade();
   }
 
-  /**
-   * Of seconds that come long after their time the socket says nothing: they are asked for while more are on their way.
-   * @param {Range | null} coming
-   */
-  #refill(coming) {
-    const { store, shown } = this;
-    if (!coming || !shown || !isSeconds(shown.interval) || this.#refilling) return;
-    this.#refilling = true;
-    setTimeout(async () => {
-      const page = await this.needs.fetchBetween(shown, coming.start, coming.end, PAGE).catch(() => null);
-      this.#refilling = false;
-      const known = store.candles.length;
-      store.mergeAll(page?.candles ?? []);
-      if (page && store === this.store) this.#past.asked(store.candles.length > known, this.needs.now());
-      this.#drawSoon();
-    }, REFILL);
+  /** Where seconds that the socket says nothing of come from, for the store that is shown now. @param {ViewOf} view */
+  #asking(view) {
+    const { store } = this;
+    return {
+      fetch: (/** @type {number} */ start, /** @type {number} */ end) => this.needs.fetchBetween(view, start, end, PAGE),
+      wanted: () => store === this.store,
+      onNews: () => this.#drawSoon(),
+    };
   }
 
   #drawSoon() {
@@ -240,7 +233,9 @@ export class ChartView {
     const coming = this.#coming;
     this.chart.shade(bands(this.store.holes(), this.gaps, coming).filter(({ end }) => end > first));
     this.needs.onGaps(this.gaps, coming !== null);
-    this.#refill(coming);
+    if (coming && this.shown && isSeconds(this.shown.interval)) {
+      void this.#past.refill(this.store, coming, this.#asking(this.shown), this.needs.now);
+    }
   }
 
   /** @param {readonly Candle[]} candles */
