@@ -67,10 +67,12 @@ WORKDIR /
 EXPOSE 9090
 ARG VERSION=0.0.0
 ARG REVISION=unknown
+ARG SOURCE=
 LABEL org.opencontainers.image.description="Live candlesticks from an exchange to a browser, kept whole" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.source="${SOURCE}"
 
 FROM base AS producer
 LABEL org.opencontainers.image.title="rtchart-producer"

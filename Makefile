@@ -95,15 +95,18 @@ images: ## build the image of each service, and print their sizes (TAG=dev, REGI
 	  printf '%-12s %5d MB\n' $$service \
 	    $$(( $$(docker image inspect --format '{{.Size}}' $(REGISTRY)rtchart/$$service:$(TAG)) / 1000000 )); done
 
-version: ## the version, which is in three places (TAG=v1.2.3: and has to be this one)
+version: ## the version, which is in three places (OF=v1.2.3: and has to be this one)
 	@sed -n 's/^version: //p; s/^appVersion: //p' charts/rtchart/Chart.yaml | { while read -r each; do \
 	  [ "$$each" = "$(VERSION)" ] || { echo "charts/rtchart/Chart.yaml says $$each, rtchart itself $(VERSION)" >&2; exit 1; }; done; }
-	@case "$(TAG)" in dev|v$(VERSION)) echo $(VERSION) ;; *) echo "$(TAG) is no tag of version $(VERSION)" >&2; exit 1 ;; esac
+	@case "$${OF:-v$(VERSION)}" in v$(VERSION)) echo $(VERSION) ;; \
+	  *) echo "$$OF is no tag of version $(VERSION)" >&2; exit 1 ;; esac
 
-package: version ## the chart as build/rtchart-VERSION.tgz, for the images of REGISTRY=ghcr.io/example/
+PACKAGES ?= build
+package: ## the chart as build/rtchart-VERSION.tgz, for the images of REGISTRY=ghcr.io/example/ (TAG=: if not the version)
 	@rm -rf build/chart && mkdir -p build && cp -r charts/rtchart build/chart
-	@sed -i '/^image:/,/^imagePullSecrets:/ s|^  registry: ""|  registry: "$(patsubst %/,%,$(REGISTRY))"|' build/chart/values.yaml
-	@helm package build/chart --destination build
+	@sed -i -e '/^image:/,/^imagePullSecrets:/ s|^  registry: ""|  registry: "$(patsubst %/,%,$(REGISTRY))"|' \
+	  -e '/^image:/,/^imagePullSecrets:/ s|^  tag: ""|  tag: "$(filter-out dev,$(TAG))"|' build/chart/values.yaml
+	@eval "$$(scripts/cluster env 2>/dev/null)"; helm package build/chart --destination $(PACKAGES)
 
 cluster: ## bring up a local Kubernetes: kind, where it is installed (scripts/cluster says what else)
 	@scripts/cluster up
@@ -117,8 +120,9 @@ deploy: cluster images load ## build, load and install with Helm (NAMESPACE=rtch
 	@eval "$$(scripts/cluster env)"; helm upgrade --install rtchart charts/rtchart --namespace $(NAMESPACE) --create-namespace \
 	  --set image.tag=$(TAG) $(VALUES) --wait --timeout 5m
 
-# The release before this one, which an upgrade is tried from; PREVIOUS=HEAD~3 takes any commit for it, PREVIOUS= none.
-PREVIOUS ?= $(shell git describe --tags --abbrev=0 2>/dev/null)
+# The release before this one, which an upgrade is tried from, and before the first one what there was a day before;
+# PREVIOUS=HEAD~3 takes any commit for it, PREVIOUS= none.
+PREVIOUS ?= $(shell git describe --tags --match 'v[0-9]*' --abbrev=0 HEAD^ 2>/dev/null || git rev-list -1 --before='1 day ago' HEAD)
 CLUSTER_TESTS ?= tests/chart tests/operator tests/e2e
 e2e: install cluster images load ## every test that needs a cluster or Helm, on the local one (CLUSTER_TESTS=tests/e2e ARGS="-k symbol": some)
 	@if [ -n "$(PREVIOUS)" ]; then scripts/previous "$(PREVIOUS)" build/previous; fi

@@ -1,9 +1,9 @@
 """The chart's README and values.schema.json, made from values.yaml: `python scripts/chart.py [--check]`.
 
 Above each value stands its comment, ``# -- what it is``. What its default does not tell of its type stands in the line after
-it, as JSON Schema: ``# @schema {"enum": ["a", "b"]}``, in which ``{"$symbol": true}`` is a Symbol's spec, by its definition, with
-a name. An object with values in it is closed: a key that is not there is a
-mistake. An empty object or list takes whatever Kubernetes takes.
+it, as JSON Schema: ``# @schema {"enum": ["a", "b"]}``, in which ``{"$symbol": true}`` is a Symbol's spec, by its definition,
+with a name. An object with values in it is closed: a key that is not there is a mistake. An empty object or list takes
+whatever Kubernetes takes.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def read(text: str) -> Iterator[Value]:
 
 
 def _symbol(part: dict[str, Any]) -> dict[str, Any]:
-    """A Symbol's spec in place of its mark: which fields there are, and of which type; the API server holds them to the rest."""
+    """A Symbol's spec in place of its mark: which fields there are, and their types. The API server holds them to the rest."""
     if "$symbol" not in part:
         return part
     version = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))["spec"]["versions"][0]

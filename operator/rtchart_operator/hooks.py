@@ -22,6 +22,8 @@ from rtchart_operator.api import Api, ApiError, Gone
 PATIENCE = 180.0
 """Seconds that the operator has for removing the data of what is deleted."""
 PAUSE = 1.0
+GONE_TRIES = 10
+"""Answers in a row that there are no Symbols to list, before it is believed that their definition was deleted."""
 
 
 @click.group()
@@ -68,9 +70,13 @@ async def clean_up(api: Api) -> None:
 
 
 async def _to_delete(api: Api) -> set[str]:
-    try:
-        symbols, _ = await api.list()
-    except Gone:
+    for _ in range(GONE_TRIES):
+        try:
+            symbols, _ = await api.list()
+            break
+        except Gone:  # also said by an API server that has just started, and does not know all definitions yet
+            await asyncio.sleep(PAUSE)
+    else:
         return set()  # the definition was deleted, and all Symbols with it
     return {each["metadata"]["name"] for each in symbols if each["spec"].get("deletionPolicy") == "Delete"}
 

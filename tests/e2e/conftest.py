@@ -61,13 +61,21 @@ async def proxy(context: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def release(context: str, proxy: str) -> AsyncIterator[Release]:
-    """A release, installed from nothing, that the tests share. A test leaves BTCUSDT and ETHUSDT streaming."""
+async def place(context: str, proxy: str) -> AsyncIterator[Release]:
+    """Where the shared release is going to be. Apart from it, so that an installation that failed can be looked at."""
     async with namespace(context, proxy) as shared:
         _shared.append(shared)
-        await shared.install()
-        yield shared
-        _shared.clear()
+        try:
+            yield shared
+        finally:
+            _shared.clear()
+
+
+@pytest.fixture(scope="session")
+async def release(place: Release) -> Release:
+    """A release, installed from nothing, that the tests share. A test leaves BTCUSDT and ETHUSDT streaming."""
+    await place.install()
+    return place
 
 
 @pytest.fixture

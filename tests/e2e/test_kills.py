@@ -6,7 +6,8 @@ import os
 import random
 import time
 
-from tests.e2e.compared import last_second, seconds_are_equal
+from rtchart.core.interval import MINUTE
+from tests.e2e.compared import exchange_candles, last_second, seconds_are_equal, stored_candles
 from tests.e2e.release import SYMBOLS, Measured, Release
 from tests.e2e.viewer import viewing
 from tests.pipeline.running import exchange_seconds
@@ -27,13 +28,14 @@ async def test_killed_at_random_nothing_is_lost(release: Release, measured: Meas
     async with viewing(release, "BTCUSDT") as viewer:
         await wait_until(lambda: viewer.candles, 30)
         seen_from = max(viewer.candles)
-        killed = 0
+        killed = runs_killed = 0
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline or killed < len(COMPONENTS):
             if killed % len(COMPONENTS) == 0:
                 bag = chance.sample(COMPONENTS, len(COMPONENTS))
             killed += 1
             await kill(release, bag.pop(), how=chance.choice(("gently", "hard")))
+            runs_killed += await kill_a_run(release)
         await wait_until(release.ready, 120, every=0.5)
         end = await wait_until(lambda: caught_up(release), 120, every=1)
 
@@ -51,10 +53,28 @@ async def test_killed_at_random_nothing_is_lost(release: Release, measured: Meas
             return shown == said
 
         await wait_until(seen, 60, every=1)
+        minutes = list(range(start // MINUTE * MINUTE, end // MINUTE * MINUTE, MINUTE))
+
+        async def folded() -> bool:
+            stored = await stored_candles(release, "BTCUSDT", "1m", minutes[0])
+            assert set(minutes) <= stored.keys(), f"lacking: {sorted(set(minutes) - stored.keys())}"
+            return {time: stored[time] for time in minutes} == await exchange_candles(release, "BTCUSDT", "1m", minutes)
+
+        await wait_until(folded, 180, every=2)
         assert viewer.codes, "no socket ended, though the web's pod did"
         measured("pods deleted", killed)
+        measured("runs of the aggregator deleted", runs_killed)
         measured("the viewer's sockets ended with", viewer.codes)
     await release.kubectl.run("wait", "--for=condition=Ready", "symbol", "--all", "--timeout=120s")
+
+
+async def kill_a_run(release: Release) -> bool:
+    """Delete the aggregator's pod, if one of its runs is under way."""
+    pods = await release.objects("pods", "--selector", "app.kubernetes.io/component=aggregator")
+    running = [pod["metadata"]["name"] for pod in pods if pod["status"]["phase"] in ("Pending", "Running")]
+    if running:
+        await release.kubectl.run("delete", "pod", running[0], "--wait=false", "--ignore-not-found", f"--grace-period={GRACE}")
+    return bool(running)
 
 
 async def kill(release: Release, component: str, how: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rtchart.core.interval import MINUTE
 from tests.e2e.compared import exchange_candles, last_second, seconds_are_equal, stored_candles
 from tests.e2e.release import NAME, SYMBOLS, Release
 from tests.e2e.test_kills import caught_up
@@ -58,6 +59,11 @@ def shell(release: Release, tmp_path: Path) -> Shell:
     return Shell(release, tmp_path)
 
 
+def test_every_block_belongs_to_a_section_that_is_run() -> None:
+    text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
+    assert len(_BLOCK.findall(text)) == sum(map(len, map(blocks, ("Scale", "Look", "Back up", "Restore"))))
+
+
 async def test_look(release: Release, shell: Shell) -> None:
     said = await shell.run(*blocks("Look"))
     assert "BTCUSDT" in said and '{"ready":true,"reasons":{}}' in said
@@ -65,13 +71,26 @@ async def test_look(release: Release, shell: Shell) -> None:
 
 async def test_scaled_everyone_has_a_part_and_nothing_is_lost(release: Release, shell: Shell) -> None:
     start = await last_second(release, *SYMBOLS)
-    await shell.run(*blocks("Scale"))
-    for component in ("producer-sim", "inserter", "web"):
-        assert len(await release.pods(component)) == 2
-    end = await wait_until(lambda: caught_up(release), 120, every=1)
-    for symbol in SYMBOLS:
-        await wait_until(lambda symbol=symbol: seconds_are_equal(release, symbol, start, end), 120, every=2)
-    await release.rollback()
+    try:
+        await shell.run(*blocks("Scale"))
+        pods = {component: await release.pods(component) for component in ("producer-sim", "inserter", "web")}
+        assert {component: len(each) for component, each in pods.items()} == dict.fromkeys(pods, 2)
+        assert await wait_until(lambda: assigned(release), 60, every=2) == [6, 6], "the inserters share the partitions"
+        end = await wait_until(lambda: caught_up(release), 120, every=1)
+        for symbol in SYMBOLS:
+            await wait_until(lambda symbol=symbol: seconds_are_equal(release, symbol, start, end), 120, every=2)
+    finally:
+        await release.rollback()
+
+
+async def assigned(release: Release) -> list[int]:
+    """How many partitions each inserter has, when all of them are somebody's."""
+    tool = "/opt/kafka/bin/kafka-consumer-groups.sh"
+    command = ("--bootstrap-server", "localhost:9092", "--describe", "--members", "--group", "rtchart-inserter")
+    said = await release.kubectl.run("exec", f"{NAME}-broker-0", "--", tool, *command)
+    counts = sorted(int(line.split()[4]) for line in said.splitlines() if line.startswith("rtchart-inserter"))
+    assert sum(counts) == 12, said
+    return counts
 
 
 async def test_a_backup_is_restored_and_what_came_after_it_comes_again(release: Release, shell: Shell) -> None:
@@ -95,16 +114,18 @@ async def test_a_backup_is_restored_and_what_came_after_it_comes_again(release: 
     for symbol in SYMBOLS:
         await wait_until(lambda symbol=symbol: seconds_are_equal(release, symbol, start, end), 180, every=2)
 
-    async def folded() -> bool:
-        """Every minute since, but for the newest two, is a candle as the exchange has it."""
-        first, last = (start // 60_000 + 1) * 60_000, (end // 60_000 - 2) * 60_000
-        stored = await stored_candles(release, "BTCUSDT", "1m", first)
-        times = list(range(first, last + 1, 60_000))
-        assert set(times) <= stored.keys(), f"lacking: {sorted(set(times) - stored.keys())}"
-        said = await exchange_candles(release, "BTCUSDT", "1m", times) if times else {}
-        return all(stored[time] == said[time] for time in times)
+    # From before the dump to after it, what was interrupted included.
+    minutes = list(range(start // MINUTE * MINUTE, end // MINUTE * MINUTE + 1, MINUTE))
 
-    await wait_until(folded, 180, every=2)
+    async def folded() -> bool:
+        """Each of them is a candle as the exchange has it."""
+        stored = await stored_candles(release, "BTCUSDT", "1m", minutes[0])
+        assert set(minutes) <= stored.keys(), f"lacking: {sorted(set(minutes) - stored.keys())}"
+        said = await exchange_candles(release, "BTCUSDT", "1m", minutes)
+        assert {time: stored[time] for time in minutes} == said
+        return True
+
+    await wait_until(folded, 240, every=2)
     await release.kubectl.run("wait", "--for=condition=Ready", "symbol", "--all", "--timeout=120s")
 
 

@@ -27,6 +27,19 @@ async def test_every_process_is_nobody_in_a_file_system_it_cannot_write(release:
         assert sum("Read-only file system" in line for line in said) == 3, said
 
 
+async def test_what_runs_for_a_moment_only_is_held_as_tightly(release: Release) -> None:
+    """Runs of the aggregator, and whatever else of the release is there, finished or not."""
+    pods = await release.objects("pods")
+    assert {"aggregator", "web"} <= {pod["metadata"]["labels"].get("app.kubernetes.io/component") for pod in pods}
+    for pod in pods:
+        name = pod["metadata"]["name"]
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] and pod["spec"]["securityContext"]["runAsUser"] > 0, name
+        for container in pod["spec"]["containers"]:
+            security = container["securityContext"]
+            assert security["readOnlyRootFilesystem"] and not security["allowPrivilegeEscalation"], name
+            assert security["capabilities"] == {"drop": ["ALL"]}, name
+
+
 async def test_the_namespace_takes_no_other_pods(release: Release) -> None:
     """That the pods of the release were let in says something only if others are not."""
     said = await release.kubectl.run("run", "root", "--image=rtchart/web:dev", "--dry-run=server", good=False)
@@ -69,6 +82,10 @@ CAN = [
     ("create", "events"),
 ]
 CANNOT = [
+    ("patch", "events"),
+    ("get", "events"),
+    ("update", "symbols"),
+    ("update", "symbols/status"),
     ("create", "symbols"),
     ("delete", "symbols"),
     ("get", "secrets"),

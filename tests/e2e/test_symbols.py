@@ -172,7 +172,9 @@ async def aggregator_suspended(release: Release) -> AsyncIterator[None]:
 
     await suspend("true")
     try:
-        await release.kubectl.run("delete", "jobs", "--selector", "app.kubernetes.io/component=aggregator", "--wait")
+        await release.kubectl.run(
+            "delete", "jobs", "--selector", "app.kubernetes.io/component=aggregator", "--cascade=foreground"
+        )
         yield
     finally:
         await suspend("false")

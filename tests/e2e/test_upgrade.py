@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tests.e2e.compared import last_second, seconds_are_equal
-from tests.e2e.release import SYMBOLS, WORKLOADS, Release, namespace
+from tests.e2e.release import NAME, SYMBOLS, WORKLOADS, Release, namespace
 from tests.e2e.test_kills import caught_up
 from tests.e2e.viewer import Viewer, viewing
+from tests.operator.cluster import DEFINITION
 from tests.pipeline.running import exchange_seconds
 from tests.waiting import wait_until
 
@@ -36,6 +37,30 @@ async def test_from_the_release_before_and_back_to_it(context: str, proxy: str) 
         await other.install({"image": {"tag": "previous", "registry": ""}}, chart=Path(PREVIOUS))
         await wait_until(lambda: last_second(other, *SYMBOLS), 120, every=1)
         await changed_under_load(other, other.install, other.rollback)
+
+
+async def test_the_definition_is_brought_up_to_date_when_that_is_wanted(release: Release) -> None:
+    """Which Helm itself never does: crds.upgrade has a Job do it, whose rights go with it."""
+    definition = "symbols.rtchart.dev"
+    column = "{.spec.versions[0].additionalPrinterColumns[0].name}"
+    await release.kubectl.run(
+        *("patch", "crd", definition, "--type=json", "-p"),
+        '[{"op": "remove", "path": "/spec/versions/0/additionalPrinterColumns/0"}]',
+    )
+
+    async def first() -> str:
+        return await release.kubectl.run("get", "crd", definition, "-o", f"jsonpath={column}")
+
+    try:
+        assert await first() != "Exchange"
+        await release.install()
+        assert await first() != "Exchange", "by itself Helm leaves it"
+        await release.install({"crds": {"upgrade": True}})
+        assert await first() == "Exchange"
+        left = await release.kubectl.run("get", "clusterroles,clusterrolebindings,jobs,configmaps", "-o", "name")
+        assert f"{release.namespace}-{NAME}-crds" not in left and f"{NAME}-crds" not in left
+    finally:
+        await release.kubectl.run("apply", "--server-side", "--force-conflicts", "-f", str(DEFINITION))
 
 
 async def changed_under_load(release: Release, *changes: Callable[[], Awaitable[None]]) -> None:

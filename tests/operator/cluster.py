@@ -166,9 +166,12 @@ class Relay:
         self._host, self._port = parts.hostname, parts.port
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._copying: set[asyncio.Future[Any]] = set()
+        self._closing = asyncio.Event()
         (self.port,) = free_ports(1)
 
     async def open(self) -> None:
+        self._closing.clear()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
     async def cut(self) -> None:
@@ -176,15 +179,26 @@ class Relay:
         if self._server:
             self._server.close()
             self._server = None
+        self._closing.set()
         for writer in list(self._writers):
             writer.transport.abort()
+
+    def stall(self) -> None:
+        """Let nothing pass any more on the connections that are there, and leave them open. New ones are served."""
+        for copying in self._copying:
+            copying.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(self._host, self._port)
         self._writers |= {writer, back}
+        copying = asyncio.gather(_copy(reader, back), _copy(there, writer))
+        self._copying.add(copying)
         try:
-            await asyncio.gather(_copy(reader, back), _copy(there, writer))
+            await copying
+        except asyncio.CancelledError:
+            await self._closing.wait()  # stalled: open, and silent
         finally:
+            self._copying.discard(copying)
             self._writers -= {writer, back}
             for each in (writer, back):
                 each.transport.abort()

@@ -18,12 +18,18 @@ class Server:
     def __init__(self, *symbols: dict[str, Any], error: ApiError | None = None) -> None:
         self.symbols = {one["metadata"]["name"]: one for one in symbols}
         self.error = error
+        self.answers_after: int | None = None
+        """How often it fails before it answers; None: for ever."""
         self.deleted: list[str] = []
         self._going: set[str] = set()
 
     async def list(self) -> tuple[list[Mapping[str, Any]], int]:
         if self.error is not None:
-            raise self.error
+            if self.answers_after is None:
+                raise self.error
+            self.answers_after -= 1
+            if self.answers_after >= 0:
+                raise self.error
         found = list(self.symbols.values())
         for name in self._going:
             del self.symbols[name]
@@ -42,8 +48,17 @@ async def test_symbols_whose_data_goes_with_them_are_deleted_once_and_waited_for
     assert server.deleted == ["taken"] and set(server.symbols) == {"kept"}
 
 
-async def test_without_the_definition_there_is_nothing_to_delete() -> None:
+async def test_without_the_definition_there_is_nothing_to_delete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "PAUSE", 0.01)
     await hooks.clean_up(cast(Api, Server(error=Gone("symbols is not there"))))
+
+
+async def test_an_api_server_that_has_just_started_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hooks, "PAUSE", 0.01)
+    server = Server(body("taken", "ETHUSDT", deletionPolicy="Delete"), error=Gone("symbols is not there"))
+    server.answers_after = 3
+    await hooks.clean_up(cast(Api, server))
+    assert server.deleted == ["taken"]
 
 
 async def test_an_api_server_that_refuses_is_no_clean_up() -> None:

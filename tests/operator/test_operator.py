@@ -206,6 +206,20 @@ async def test_an_api_server_that_was_away_is_asked_again_and_what_it_was_told_i
     await relay.cut()
 
 
+async def test_a_watch_that_hangs_is_taken_for_dead(stage: Stage, tmp_path: Path) -> None:
+    """No word comes, and no end: kopf gives it up after 70 s; before that the list of each minute tells what is new."""
+    kubectl = stage.kubectl
+    relay, config = await through_relay(kubectl, tmp_path)
+    await kubectl.apply(symbol("btc", "BTCUSDT"))
+    async with stage.operator(KUBECONFIG=str(config)) as running:
+        await kubectl.run("wait", "--for=condition=Ready", "symbol/btc", "--timeout=60s")
+        relay.stall()
+        await kubectl.apply(symbol("eth", "ETHUSDT"))
+        await kubectl.run("wait", "--for=condition=Ready", "symbol/eth", "--timeout=120s")
+        assert await running.stop() == 0
+    await relay.cut()
+
+
 async def test_a_thousand_symbols_applied_at_once_are_ready(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     many = [symbol(f"s{number}", one.symbol) for number, one in enumerate(listings(1000))]
     async with stage.operator() as running:

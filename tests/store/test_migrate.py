@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -166,3 +167,33 @@ async def test_the_command_refuses_in_a_sentence(url: str, says: str):
 async def test_a_database_that_is_not_there_is_named(postgres: str):
     code, output = await run("--database", postgres.rpartition("/")[0] + "/not_there")
     assert (code, "not_there" in output, "Traceback" in output) == (1, True, False), output
+
+
+def narrowing(sql: str) -> list[str]:
+    """Statements that take something away from the release before, which may run on the new schema."""
+    statements = [statement.strip() for statement in re.sub(r"--.*", "", sql).split(";")]
+    takes = re.compile(r"\b(DROP|RENAME|TRUNCATE|SET NOT NULL|ALTER (COLUMN )?\w+ (SET DATA )?TYPE)\b", re.IGNORECASE)
+    needs = re.compile(r"ADD (COLUMN )?(?!.*\bDEFAULT\b).*\bNOT NULL\b", re.IGNORECASE | re.DOTALL)
+    return [statement for statement in statements if takes.search(statement) or needs.search(statement)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "narrows"),
+    [
+        ("ALTER TABLE candle ADD COLUMN note text", False),
+        ("ALTER TABLE candle ADD COLUMN note text NOT NULL DEFAULT ''", False),
+        ("CREATE INDEX ON gap (state) -- not DROP", False),
+        ("ALTER TABLE candle ADD COLUMN note text NOT NULL", True),
+        ("ALTER TABLE candle DROP COLUMN trades", True),
+        ("ALTER TABLE candle RENAME trades TO n", True),
+        ("ALTER TABLE candle ALTER COLUMN trades TYPE bigint", True),
+        ("ALTER TABLE candle ALTER trades SET NOT NULL", True),
+    ],
+)
+def test_what_narrows_is_seen(sql: str, narrows: bool) -> None:
+    assert bool(narrowing(f"CREATE TABLE more (); {sql};")) is narrows
+
+
+def test_migrations_only_expand() -> None:
+    """So that the release before runs on the new schema. The first one makes what there is."""
+    assert {migration.name: found for migration in migrations()[1:] if (found := narrowing(migration.sql))} == {}

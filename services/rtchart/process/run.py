@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -31,10 +30,6 @@ RETRY = 2.0
 SAY_AGAIN = 60.0
 """Seconds after which it is said again what is waited for."""
 
-COLLECT_AFTER = 50_000, 20, 20
-"""When Python looks for cycles. Its own 700, 10, 10 are reached many times in each second's burst of klines, which are in none;
-this way a service that makes none is held up some seconds apart."""
-
 START_ENDS_WITHIN = 3.0
 """Seconds that a service which has not started yet has to end when it is told to; then it is cancelled."""
 
@@ -59,8 +54,6 @@ def run(name: str, service: Service, process: Process = Process()) -> None:
     """
     logs.configure(name, level=process.log_level, form=process.log_format)
     metrics.build_info(name)
-    gc.freeze()  # what is loaded by now stays for good: no collection needs to look at it
-    gc.set_threshold(*COLLECT_AFTER)
     try:
         uvloop.run(_main(service, process))
     except UserError as error:
