@@ -93,8 +93,8 @@ class Parts:
         self._up = psutil.Process(up)
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds used so far."""
-        return self._sum(lambda process: sum(process.cpu_times()[:2]))
+        """CPU seconds used so far, by children that ended too."""
+        return self._sum(lambda process: sum(process.cpu_times()[:4]))
 
     def memory(self) -> dict[str, float]:
         """Bytes of memory, of what is shared a part."""
@@ -111,10 +111,12 @@ class Parts:
 
     def _each(self) -> Iterator[tuple[str, psutil.Process]]:
         for child in self._up.children():
-            line = child.cmdline()
+            try:
+                line, below = child.cmdline(), child.children(recursive=True)
+            except psutil.Error:
+                continue
             name = line[-1] if "rtchart" in line[-2:-1] else "kafka" if "java" in line[0] else "postgresql"
-            yield name, child
-            yield from ((name, each) for each in child.children(recursive=True))
+            yield from ((name, each) for each in (child, *below))
 
 
 async def processes(symbols: int, sockets: int, seconds: float) -> None:
@@ -194,7 +196,8 @@ async def _viewers(port: int, symbols: Sequence[str], count: int) -> AsyncIterat
     async def look(symbol: str) -> None:
         async with connect_socket(f"ws://127.0.0.1:{port}/ws", max_size=None, compression=None, open_timeout=60) as socket:
             await socket.send(json.dumps({"op": "subscribe", "symbol": symbol, "interval": "1m"}))
-            await socket.recv()
+            while not any(message["op"] == "snapshot" for message in json.loads(await socket.recv())["messages"]):
+                pass
             there.release()
             async for _ in socket:
                 pass

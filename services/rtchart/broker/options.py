@@ -38,8 +38,8 @@ _making = (
     option(
         "--klines-bytes",
         Making.klines_bytes,
-        type=click.IntRange(min=100 * 1024**2),
-        help="Disk that the topic of klines may take, all partitions together; beyond, the oldest go before their 24 hours.",
+        type=click.IntRange(min=1024**3),
+        help="Disk that one copy of the topic of klines may take; beyond it the oldest go before their 24 hours are over.",
     ),
 )
 

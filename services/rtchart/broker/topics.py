@@ -40,7 +40,8 @@ class Making:
     min_insync_replicas: int | None = None
     """None: the brokers' own default."""
     klines_bytes: int = 24 * 1024**3
-    """That ``rtchart.klines`` may have, all its partitions together, before its oldest records go."""
+    """That one copy of ``rtchart.klines`` may have before its oldest records go: of each partition its part, whose segments
+    of an hour go as a whole."""
 
     def config(self, topic: Topic) -> dict[str, str]:
         """The topic's settings, as they are to be on this cluster."""
