@@ -409,6 +409,7 @@ def test_the_servers_beside_it_keep_their_data() -> None:
 def test_a_changed_password_starts_anew_who_has_it_in_the_environment() -> None:
     marked = {pod.owner for pod in render().pods() if "checksum/environment" in pod.annotations}
     assert marked == set(OURS) - {"Deployment/rtchart-producer-binance"}
-    marked = {pod.owner for pod in render(SASL | {"externalKafka.security": "sasl_ssl"}).pods() if pod.annotations}
+    with_sasl = render(SASL | {"externalKafka.security": "sasl_ssl"})
+    marked = {pod.owner for pod in with_sasl.pods() if "checksum/environment" in pod.annotations}
     assert marked == set(OURS), "a producer has Kafka's"
     assert not any(pod.annotations for pod in render(KAFKA).pods() if "producer" in pod.owner)
