@@ -39,9 +39,8 @@ async def test_with_its_own_topics_made_before_and_an_owner_that_may_make_roles(
         await other.install(VALUES)
         await other.kubectl.run("wait", "--for=condition=Ready", "symbol", "--all", "--timeout=120s")
         await other.helm("test", NAME, "--timeout", "3m")
-        assert not any(
-            pod["metadata"]["name"].startswith((f"{NAME}-broker", f"{NAME}-postgresql")) for pod in await other.pods()
-        )
+        components = {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in await other.pods()}
+        assert "web" in components and not components & {"kafka", "postgresql"}
         stored = await psql(other, "SELECT DISTINCT symbol FROM kline_1s JOIN symbol USING (symbol_id)", database=DATABASE)
         assert set(stored.split()) == set(SYMBOLS)
         users = await psql(other, "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'rtchart-%'")
