@@ -44,7 +44,11 @@ async def test_with_its_own_topics_made_before_and_an_owner_that_may_make_roles(
         stored = await psql(other, "SELECT DISTINCT symbol FROM kline_1s JOIN symbol USING (symbol_id)", database=DATABASE)
         assert set(stored.split()) == set(SYMBOLS)
         users = await psql(other, "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'rtchart-%'")
-        assert {"rtchart_inserter", "rtchart_web", OWNER} >= set(users.split()) >= {"rtchart_inserter", "rtchart_web"}
+        assert (
+            {"rtchart_inserter", "rtchart_aggregator", "rtchart_web", OWNER}
+            >= set(users.split())
+            >= {"rtchart_inserter", "rtchart_web"}
+        )
     # Whose topics these are does not matter to the other release on the same Kafka.
     before = await last_second(release, *SYMBOLS)
 

@@ -88,7 +88,8 @@ async def assigned(release: Release) -> list[int]:
     tool = "/opt/kafka/bin/kafka-consumer-groups.sh"
     command = ("--bootstrap-server", "localhost:9092", "--describe", "--members", "--group", "rtchart-inserter")
     said = await release.kubectl.run("exec", f"{NAME}-broker-0", "--", tool, *command)
-    counts = sorted(int(line.split()[4]) for line in said.splitlines() if line.startswith("rtchart-inserter"))
+    head, *lines = [line.split() for line in said.splitlines() if "rtchart-inserter" in line or "#PARTITIONS" in line]
+    counts = sorted(int(line[head.index("#PARTITIONS")]) for line in lines)
     assert sum(counts) == 12, said
     return counts
 
