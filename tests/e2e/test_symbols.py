@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -166,15 +167,22 @@ async def test_a_shorter_retention_takes_old_seconds_once_they_are_folded(releas
 @asynccontextmanager
 async def aggregator_suspended(release: Release) -> AsyncIterator[None]:
     """No run begins meanwhile, and none is under way."""
+    name = f"{NAME}-aggregator"
 
     async def suspend(value: str) -> None:
-        await release.kubectl.run("patch", f"cronjob/{NAME}-aggregator", "-p", f'{{"spec":{{"suspend":{value}}}}}')
+        await release.kubectl.run("patch", f"cronjob/{name}", "-p", f'{{"spec":{{"suspend":{value}}}}}')
+
+    async def a_turn_passed() -> bool:
+        """That it is suspended may reach the controller after the next minute's turn: only a turn without a run shows it."""
+        (cronjob,) = [each for each in await release.objects("cronjobs") if each["metadata"]["name"] == name]
+        last = datetime.fromisoformat(cronjob["status"]["lastScheduleTime"])
+        ago = (datetime.now(UTC) - last).total_seconds()
+        assert ago > 70, f"a run began {ago:.0f} s ago"
+        return not cronjob["status"].get("active")
 
     await suspend("true")
     try:
-        await release.kubectl.run(
-            "delete", "jobs", "--selector", "app.kubernetes.io/component=aggregator", "--cascade=foreground"
-        )
+        await wait_until(a_turn_passed, 240, every=2)
         yield
     finally:
         await suspend("false")
