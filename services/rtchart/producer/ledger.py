@@ -238,8 +238,6 @@ class Ledger:
 
     def announce(self) -> list[Hole]:
         """The holes that nobody was told of; they count as handed over."""
-        if not self.holes:
-            return []
         new = [hole for hole in self.holes if hole.kind == "gap" and not hole.announced]
         for hole in new:
             hole.announced = True
@@ -283,26 +281,19 @@ class Ledger:
 
     def mark(self) -> None:
         """Everything that is in no hole has been handed over by now. One mark at a time."""
-        self._marked = self._whole_until if self.holes else self.expected
-        for kind, left in self._left.items():
-            if left or self.holes:  # nearly always there are none, of 1,500 symbols twice a second
-                self._left[kind] = self._of(kind)
+        self._marked = self._whole_until
+        self._left = {"history": self._of("history"), "request": self._of("request")}
 
     def acknowledged(self) -> None:
         """All that was handed over before `mark` has been acknowledged, or was told to be `lost`."""
         if self._marked is not None:
             self.watermark = max(self.watermark, self._marked)
-            if self.past:
-                self.past = normal(self._left["history"])
-            if self.requests:
-                self.requests = normal(self._left["request"])
+            self.past, self.requests = normal(self._left["history"]), normal(self._left["request"])
             self._marked = None
 
     # ── Holes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _of(self, *kinds: HoleKind) -> list[Range]:
-        if not self.holes:
-            return []
         return [(hole.start, hole.end) for hole in self.holes if hole.kind in kinds]
 
     def _open_again(self, start: int, end: int, reason: GapReason, now: int) -> None:

@@ -16,7 +16,6 @@ FRESH = 30_000
 """A producer's word about a stream counts this long (ms)."""
 
 _ORDER: tuple[StreamStatus, ...] = ("streaming", "halted", "stale", "subscribing", "refused", "suspended")
-_NO_STATES: dict[str, StreamState] = {}
 
 
 class Refused(Exception):
@@ -182,11 +181,11 @@ class Catalog:
         """What the best of its producers says, and in detail; a word that is not `FRESH` is none."""
         if known.desired is not None and known.desired.suspend:
             return "suspended", ""
-        best: StreamState | None = None  # in a loop, since it is asked twice a second of every symbol
-        for state in self._states.get(known.identity, _NO_STATES).values():
-            if now - state.at <= FRESH and (best is None or _rank(state) < _rank(best)):
-                best = state
-        return ("unknown", "") if best is None else (best.status, best.detail)
+        states = [state for state in self._states.get(known.identity, {}).values() if now - state.at <= FRESH]
+        if not states:
+            return "unknown", ""
+        best = min(states, key=lambda state: (_ORDER.index(state.status), -state.at))
+        return best.status, best.detail
 
     def _know(self, identity: Identity) -> Known:
         known = self._known.get(identity)
@@ -194,8 +193,3 @@ class Catalog:
             known = self._known[identity] = Known(identity)
             self._named.setdefault(identity.symbol, []).append(known)
         return known
-
-
-def _rank(state: StreamState) -> tuple[int, int]:
-    """By which the best word is found: the least, and of equals the newest."""
-    return _ORDER.index(state.status), -state.at

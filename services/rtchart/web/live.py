@@ -232,7 +232,9 @@ class LiveSymbol:
             running = self._folds[minute] = Fold(MINUTES, minute)
         at = max(running.last + SECOND, minute)
         last = minute + MINUTE if self.newest is None else min(minute + MINUTE, self.newest.open_time + SECOND)
-        running.extend([kline for time in range(at, last, SECOND) if (kline := seconds.get(time)) is not None])
+        for time in range(at, last, SECOND):
+            if (kline := seconds.get(time)) is not None:
+                running.append(kline)
         candle = running.candle()
         if candle is not None:
             self._folded[minute] = candle
