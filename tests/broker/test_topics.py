@@ -136,7 +136,12 @@ async def test_the_disk_of_klines_is_bounded_over_all_partitions(cluster: Cluste
     name = cluster.name(KLINES)
     for each in (24 * 1024**3, 5 * 1024**3):  # at first, and when it is changed
         await ensure_topics(with_making(cluster, klines_bytes=each), (KLINES, SYMBOLS))
-        assert (await settings_of(cluster, name))["retention.bytes"] == str(each // KLINES.partitions)
+
+        async def bounded(wanted: str = str(each // KLINES.partitions)) -> bool:
+            """A broker learns of a change a moment after the controller made it."""
+            return (await settings_of(cluster, name))["retention.bytes"] == wanted
+
+        await wait_until(bounded)
     assert (await settings_of(cluster, cluster.name(SYMBOLS)))["retention.bytes"] == "-1"
 
 
