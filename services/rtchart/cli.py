@@ -18,6 +18,9 @@ COMMANDS = {
     "exchange": ("rtchart.sim.command", "Simulate the exchange: its WebSocket and REST on one port."),
 }
 
+_EXTRAS = {"migrate": "store", "exchange": "sim"}
+"""Of the commands that are not named like theirs."""
+
 
 class _Lazy(click.Group):
     """A group that imports a command's module, whose ``command`` it is, when the command is asked for."""
@@ -48,7 +51,7 @@ class _Lazy(click.Group):
 
 def extra(command: str) -> str:
     """The extra of the distribution that a command needs."""
-    return {"migrate": "store", "exchange": "sim"}.get(command, command)
+    return _EXTRAS.get(command, command)
 
 
 @click.command(cls=_Lazy, context_settings={"show_default": True, "max_content_width": 100})
