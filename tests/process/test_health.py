@@ -9,7 +9,8 @@ import pytest
 from rtchart.core.errors import UserError
 from rtchart.process import health as health_module
 from rtchart.process import metrics
-from rtchart.process.health import AdminAddress, Health, serve_admin
+from rtchart.process.health import Health, serve_admin
+from rtchart.process.wsgi import Address
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def admin():
     health = Health()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    stop = serve_admin(health, AdminAddress("127.0.0.1", port))
+    stop = serve_admin(health, Address("127.0.0.1", port))
     yield health, f"http://127.0.0.1:{port}"
     stop()
 
@@ -64,4 +65,4 @@ def test_a_port_in_use_is_said_in_one_sentence():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(UserError, match=rf"127\.0\.0\.1:{port}.*--admin-port"):
-            serve_admin(Health(), AdminAddress("127.0.0.1", port))
+            serve_admin(Health(), Address("127.0.0.1", port))

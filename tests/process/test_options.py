@@ -13,9 +13,9 @@ from rtchart.broker.cluster import Cluster
 from rtchart.broker.topics import Making
 from rtchart.core.errors import UserError
 from rtchart.process import options
-from rtchart.process.health import AdminAddress
 from rtchart.process.options import password_of
 from rtchart.process.run import Process
+from rtchart.process.wsgi import Address
 from rtchart.store import options as store
 
 GIVEN: list[tuple[Cluster, str, int, Process]] = []
@@ -76,7 +76,7 @@ def test_everything_reaches_its_place(tmp_path: Path) -> None:
         "sasl_plain_password": "from a file",
     }
     assert (database, number) == ("postgresql://me:s%2Fcret@host/name", 8)
-    assert process == Process(AdminAddress("0.0.0.0", 9090), "info", "text", 86_400)
+    assert process == Process(Address("0.0.0.0", 9090), "info", "text", 86_400)
 
 
 def test_what_contradicts_itself_is_one_sentence() -> None:

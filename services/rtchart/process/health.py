@@ -1,36 +1,27 @@
 """``/livez``, ``/readyz`` and ``/metrics`` of a service, on its admin port.
 
-Served from a thread of its own with the standard library's WSGI server, so that a liveness probe is answered while the
-event loop is busy, and says so when the loop has hung.
+Served from a thread of its own, so that a liveness probe is answered while the event loop is busy, and says so when the loop
+has hung.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socketserver
-import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from typing import Any
 
 import msgspec
 from prometheus_client import make_wsgi_app
 
-from rtchart.core.errors import UserError
+from rtchart.process.wsgi import Address, StartResponse, serve
 
 HUNG_AFTER = 30.0
 """Seconds without a turn of the event loop after which ``/livez`` says 503."""
 
 
-class AdminAddress(NamedTuple):
-    """Where the three paths are served; on port 0 nowhere."""
-
-    host: str
-    port: int
-
-
-NOWHERE = AdminAddress("127.0.0.1", 0)
+NOWHERE = Address("127.0.0.1", 0)
+"""On port 0 nothing is served."""
 
 
 class Health:
@@ -90,9 +81,6 @@ async def heartbeat(health: Health) -> None:
         await asyncio.sleep(1)
 
 
-StartResponse = Callable[..., Any]
-
-
 def _application(health: Health) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
     metrics = make_wsgi_app()
 
@@ -116,31 +104,8 @@ def _application(health: Health) -> Callable[[dict[str, Any], StartResponse], It
     return application
 
 
-class _Server(socketserver.ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _SilentHandler(WSGIRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Probes come every few seconds; they are not news."""
-
-
-def serve_admin(health: Health, address: AdminAddress) -> Callable[[], None]:
+def serve_admin(health: Health, address: Address) -> Callable[[], None]:
     """Serve the three paths until the returned function is called. Raises `UserError` (port in use)."""
-    host, port = address
-    if port == 0:
+    if address.port == 0:
         return lambda: None
-    try:
-        server = make_server(host, port, _application(health), server_class=_Server, handler_class=_SilentHandler)
-    except OSError as error:
-        raise UserError(
-            f"cannot serve /livez, /readyz and /metrics on {host}:{port} ({error.strerror}); "
-            "free the port or choose another one with --admin-port (0 for none)"
-        ) from None
-    threading.Thread(target=server.serve_forever, name="admin", daemon=True).start()
-
-    def stop() -> None:
-        server.shutdown()
-        server.server_close()
-
-    return stop
+    return serve(_application(health), address, "/livez, /readyz and /metrics", "--admin-port")

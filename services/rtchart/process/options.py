@@ -15,8 +15,9 @@ import click
 from rtchart.core.errors import UserError
 from rtchart.core.symbol import EXCHANGES
 from rtchart.process import logs
-from rtchart.process.health import NOWHERE, AdminAddress
+from rtchart.process.health import NOWHERE
 from rtchart.process.run import Process
+from rtchart.process.wsgi import Address
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,18 +29,18 @@ def option(flag: str, default: Any = None, **kwargs: Any) -> Callable[[F], F]:
     return click.option(flag, default=default, envvar=f"RTCHART_{name}", show_envvar=True, **kwargs)
 
 
-class _AdminAddressType(click.ParamType[AdminAddress]):
+class AddressType(click.ParamType[Address]):
     """``PORT`` or ``HOST:PORT``."""
 
     name = "[HOST:]PORT"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> AdminAddress:
-        if isinstance(value, AdminAddress):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        if isinstance(value, Address):
             return value
         host, _, port = str(value).rpartition(":")
         if not port.isdecimal() or int(port) > 65535:
             self.fail(f"{value!r} is no port between 0 and 65535, alone or after a host and a colon.", param, ctx)
-        return AdminAddress(host.strip("[]") or NOWHERE.host, int(port))
+        return Address(host.strip("[]") or NOWHERE.host, int(port))
 
 
 def collected(into: str, make: Callable[..., Any], *options: Callable[[F], F]) -> Callable[[F], F]:
@@ -89,7 +90,7 @@ def password_of(text: str | None, file: Path | None, name: str) -> str | None:
 admin_port = option(
     "--admin-port",
     "0",
-    type=_AdminAddressType(),
+    type=AddressType(),
     help="Port of /livez, /readyz and /metrics, on 127.0.0.1 unless a HOST: is given (0.0.0.0 in containers); 0: none.",
 )
 log_level = option("--log-level", "info", type=click.Choice(["debug", "info", "warning", "error"]), help="What is logged.")

@@ -14,7 +14,8 @@ import uvloop
 
 from rtchart.core.errors import Unavailable, UserError
 from rtchart.process import logs, metrics
-from rtchart.process.health import NOWHERE, AdminAddress, Health, heartbeat, serve_admin
+from rtchart.process.health import NOWHERE, Health, heartbeat, serve_admin
+from rtchart.process.wsgi import Address
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ START_ENDS_WITHIN = 3.0
 class Process:
     """How a command's process is run, besides its work: what `rtchart.process.options` collects."""
 
-    admin_port: AdminAddress = NOWHERE
+    admin_port: Address = NOWHERE
     log_level: str = "info"
     log_format: logs.Format | None = None
     """None: what suits the output."""

@@ -12,8 +12,12 @@ from rtchart.process import options
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
 from rtchart.process.run import Process, run
+from rtchart.process.wsgi import Address
+from rtchart.sim.control import served
 from rtchart.sim.exchange import Config, Exchange
 from rtchart.sim.listing import KNOWN, MOST, listings
+from rtchart.sim.script import Director
+from rtchart.sim.script import read as read_script
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +53,18 @@ log = logging.getLogger(__name__)
     type=click.IntRange(0, 3650),
     help="Days of market before the day it starts in.",
 )
+@options.option(
+    "--script",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Faults to have, in YAML: when, what, for how long; docs/faults.md has all of them.",
+)
+@options.option(
+    "--control-port",
+    "0",
+    type=options.AddressType(),
+    help="Port on which faults can be begun and ended while it runs, on 127.0.0.1 unless a HOST: is given; 0: none.",
+)
 @options.alone
 def command(
     host: str,
@@ -60,12 +76,15 @@ def command(
     replay: Path | None,
     rate: float,
     history_days: int,
+    script: Path | None,
+    control_port: Address,
     process: Process,
 ) -> None:
     """Simulate the exchange: Binance's WebSocket and REST protocol on one port.
 
     Its market is generated from the seed, past and future, or replayed from a CSV. Give a producer
-    --exchange sim --exchange-ws ws://HOST:PORT --exchange-rest http://HOST:PORT.
+    --exchange sim --exchange-ws ws://HOST:PORT --exchange-rest http://HOST:PORT. It can misbehave as real exchanges have
+    (--script, --control-port): try your own client with it.
     """
 
     async def service(health: Health, stopping: asyncio.Event) -> None:
@@ -81,10 +100,14 @@ def command(
                 port=port,
             )
         )
-        async with exchange.serve() as address:
-            health.ready()
-            log.info("serving", extra=fields(ws=address.ws, rest=address.rest, symbols=len(exchange.listings)))
-            await stopping.wait()
+        steps = [] if script is None else read_script(script)
+        exchange.require(symbol for _, fault in steps for symbol in getattr(fault, "symbols", ()))
+        async with exchange.serve() as address, Director(exchange.faults, exchange.clock) as director:
+            with served(control_port, director):
+                director.play(steps)
+                health.ready()
+                log.info("serving", extra=fields(ws=address.ws, rest=address.rest, symbols=len(exchange.listings)))
+                await stopping.wait()
 
     run("exchange", service, process)
 

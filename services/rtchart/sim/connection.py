@@ -28,6 +28,27 @@ class Connection(ServerConnection):
         self._messages = Rolling(_MESSAGES_A_SECOND, 1_000)
         self._outbox: list[bytes] = []
         self._closing: asyncio.Task[None] | None = None
+        self.half_open = False
+        """Nothing leaves and nothing is heard, and neither side is told."""
+        self.ignores_pings = False
+        self.unheard: set[str] = set()
+        """Streams that it was told it has, and that it is never sent."""
+        answers = self.protocol.send_frame
+        self.protocol.send_frame = lambda frame: (  # type: ignore[method-assign]
+            None if self.ignores_pings and frame.opcode is Opcode.PONG else answers(frame)
+        )
+
+    def break_off(self) -> None:
+        """Make it `half_open`, for ever: as when a router forgot it."""
+        self.half_open = True
+        self._outbox.clear()
+        if self.keepalive_task is not None:
+            self.keepalive_task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on what came, if the connection is whole."""
+        if not self.half_open:
+            super().data_received(data)
 
     def process_event(self, event: Event) -> None:
         """Count the frame: PING, PONG and messages alike, in a strict rolling window (observed)."""
@@ -41,7 +62,7 @@ class Connection(ServerConnection):
 
     def close_soon(self, code: int, reason: str) -> None:
         """Begin the closing handshake; the first call decides."""
-        if self._closing is None:
+        if self._closing is None and not self.half_open:
             self._closing = asyncio.get_running_loop().create_task(self.close(code, reason))
 
     def abort(self) -> None:
@@ -59,7 +80,7 @@ class Connection(ServerConnection):
 
     def flush(self) -> None:
         """Hand everything posted to the transport. Who does not read for long is cut off."""
-        if self.state is State.OPEN and self._outbox:
+        if self.state is State.OPEN and self._outbox and not self.half_open:
             self.transport.write(b"".join(self._outbox))
             if self.transport.get_write_buffer_size() > _MOST_UNSENT:
                 self.abort()

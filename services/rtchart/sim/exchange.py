@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -29,7 +29,7 @@ from rtchart.sim.hub import Hub
 from rtchart.sim.limits import Rolling
 from rtchart.sim.listing import KNOWN, Listing, is_pair, listing, named
 from rtchart.sim.rest import Answer, Rest
-from rtchart.sim.session import BadAddress, Session
+from rtchart.sim.session import MOST_STREAMS, BadAddress, Session
 from rtchart.sim.tape import Tape
 from rtchart.sim.walk import Series, Walk
 
@@ -37,6 +37,11 @@ log = logging.getLogger(__name__)
 
 _CONNECTION_ATTEMPTS = 300
 _ATTEMPTS_WINDOW = 5 * MINUTE
+_HANGING = 0.1
+"""Seconds between looks at whether a request hangs still."""
+
+_LONGEST_HANG = 600.0
+
 _LONGEST_TARGET = 8_000
 """Characters of a request's path and query (observed)."""
 
@@ -114,7 +119,13 @@ class Exchange:
         if symbol not in self.listings and self.config.list_any and is_pair(symbol):
             self.listings[symbol] = listing(symbol)
             self._series[symbol] = Walk(self.listings[symbol], self.config.seed)
-        return symbol in self.listings
+        return symbol in self.listings and not self.faults.delisted(symbol)
+
+    def require(self, symbols: Iterable[str]) -> None:
+        """See that these are listed. Raises `UserError`."""
+        for symbol in symbols:
+            if not self.lists(symbol):
+                raise UserError(f"the script names {symbol}, which is not listed; list it with --symbol, or with --list-any")
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[Address]:
@@ -128,6 +139,7 @@ class Exchange:
                 create_connection=Connection,
                 process_request=self._process_request,
                 compression=None,
+                open_timeout=_LONGEST_HANG,
                 ping_interval=config.ping_interval,
                 ping_timeout=config.pong_timeout,
                 close_timeout=1,
@@ -152,7 +164,8 @@ class Exchange:
     async def _handle(self, connection: ServerConnection) -> None:
         assert isinstance(connection, Connection)
         self.connections.add(connection)
-        self.hub.follow(connection)
+        self.faults.opened(connection)
+        self._follow(connection)
         # Binance, Web Socket Streams, General Information: a connection is valid for 24 hours.
         aged = asyncio.get_running_loop().call_later(
             self.config.longest_connection, connection.close_soon, 1001, "24 hours are over"
@@ -160,16 +173,22 @@ class Exchange:
         try:
             with suppress(ConnectionClosed):
                 async for message in connection:
-                    reply = connection.session.answer(message)
+                    had = set(connection.session.streams)
+                    reply = connection.session.answer(message, min([MOST_STREAMS, *self.faults.most_streams]))
                     if reply is not None:
                         await connection.send(reply, text=True)
-                    self.hub.follow(connection)
+                    self._follow(connection, had)
         finally:
             aged.cancel()
             self.connections.discard(connection)
             self.hub.leave(connection)
 
-    def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
+    def _follow(self, connection: Connection, had: Collection[str] = ()) -> None:
+        if self.faults.silent_subscriptions:
+            connection.unheard |= connection.session.streams.keys() - set(had)
+        self.hub.follow(connection)
+
+    async def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Let a stream's handshake go on, and answer every other request as REST."""
         assert isinstance(connection, Connection)
         address = str(connection.remote_address[0])
@@ -178,7 +197,14 @@ class Exchange:
         if not request.path.startswith(("/ws", "/stream")):
             if request.method != "GET":
                 return _response(Answer(405, {"code": -1000, "msg": "Only GET is answered here."}, {"Allow": "GET"}))
-            return _response(self._rest.answer(request.path, request.headers, address))
+            while self.faults.hanging:  # noqa: ASYNC110 - a test that waits for it sets a number
+                await asyncio.sleep(_HANGING)
+            return _response(self._rest.answer(request.path, request.headers, address), cut=bool(self.faults.cut_bodies))
+        if self.faults.refused_handshakes:
+            status = self.faults.refused_handshakes[-1]
+            if status is None:
+                connection.transport.abort()
+            return _response(Answer(status or 503, {"code": -1000, "msg": "No connection is made now."}))
         attempts = self._attempts.setdefault(address, Rolling(self.config.connection_attempts, _ATTEMPTS_WINDOW))
         if not attempts.allow(self._wall()):
             return _response(Answer(429, {"code": -1003, "msg": "Too many connection attempts."}))
@@ -194,8 +220,8 @@ def _report(streaming: asyncio.Task[None]) -> None:
         log.critical("streaming ended; REST goes on", exc_info=error)
 
 
-def _response(answer: Answer) -> Response:
-    """As one HTTP response; the connection closes after it, which every client copes with."""
+def _response(answer: Answer, *, cut: bool = False) -> Response:
+    """As one HTTP response; the connection closes after it, which every client copes with. ``cut``: half of its body."""
     body = answer.encoded()
     headers = Headers(
         {
@@ -206,4 +232,4 @@ def _response(answer: Answer) -> Response:
             **answer.headers,
         }
     )
-    return Response(answer.status, HTTPStatus(answer.status).phrase, headers, body)
+    return Response(answer.status, HTTPStatus(answer.status).phrase, headers, body[: len(body) // 2] if cut else body)

@@ -84,7 +84,7 @@ class Rest:
         self._weights: dict[str, Weights] = {}
         self._routes = {
             "/api/v3/ping": _Route(1, frozenset(), lambda _: {}),
-            "/api/v3/time": _Route(1, frozenset(), lambda asked: {"serverTime": in_unit(clock.now(), asked.unit)}),
+            "/api/v3/time": _Route(1, frozenset(), lambda asked: {"serverTime": in_unit(self._time(), asked.unit)}),
             "/api/v3/klines": _Route(
                 2, frozenset(("symbol", "interval", "startTime", "endTime", "limit", "timeZone")), self._klines
             ),
@@ -95,7 +95,7 @@ class Rest:
 
     def answer(self, target: str, headers: Mapping[str, str], address: str) -> Answer:
         """The answer to a GET of this target from this address."""
-        if (rejection := self._faults.rejection()) is not None:
+        if (rejection := self._faults.rejection(self._wall())) is not None:
             wait = {} if rejection.retry_after is None else {"Retry-After": str(rejection.retry_after)}
             return Answer(
                 rejection.status, {"code": -1003 if rejection.status in (418, 429) else -1000, "msg": "Rejected."}, wait
@@ -127,14 +127,15 @@ class Rest:
         if limit == 0:
             raise _Problem(-1130, "Data sent for parameter 'limit' is not valid.")
         start, end = _time(parameters, "startTime"), _time(parameters, "endTime")
-        rows = self._tape.rows(symbol, interval, start, end, min(limit or 500, 1_000), self._clock.now())
+        most = min(limit or 500, 1_000, *self._faults.fewest_rows)
+        rows = self._tape.rows(symbol, interval, start, end, most, self._clock.now())
         return [row(time, interval, figures, request.unit) for time, figures in rows]
 
     def _exchange_info(self, request: _Request) -> dict[str, Any]:
         parameters = request.parameters
         if "symbol" in parameters and "symbols" in parameters:
             raise _Problem(-1128, "Combination of optional parameters invalid.")
-        asked = list(self._listings)
+        asked = [symbol for symbol in self._listings if not self._faults.delisted(symbol)]
         if "symbol" in parameters:
             asked = [_symbol(parameters)]
         elif "symbols" in parameters:
@@ -145,7 +146,10 @@ class Rest:
         listed = [(self._listings[symbol], self._faults.status(symbol)) for symbol in asked]
         if (only := parameters.get("symbolStatus")) is not None:
             listed = [(listing, status) for listing, status in listed if status == only]
-        return exchange_info(listed, server_time=in_unit(self._clock.now(), request.unit), weight_limit=self._weight_limit)
+        return exchange_info(listed, server_time=in_unit(self._time(), request.unit), weight_limit=self._weight_limit)
+
+    def _time(self) -> int:
+        return self._clock.now() + self._faults.clock_offset
 
     def _too_much(self, refusal: Refusal) -> dict[str, Any]:
         if refusal.status == 418:

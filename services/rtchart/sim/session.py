@@ -64,8 +64,11 @@ class Session:
             raise BadAddress(f"more than {MOST_STREAMS} streams")
         return session
 
-    def answer(self, message: str | bytes) -> bytes | None:
-        """Obey a control message; its reply, or `None` where the exchange stays silent."""
+    def answer(self, message: str | bytes, most: int = MOST_STREAMS) -> bytes | None:
+        """Obey a control message; its reply, or `None` where the exchange stays silent.
+
+        ``most`` bounds the streams that it may have then.
+        """
         raw = message.encode() if isinstance(message, str) else message
         identifier: Any = None
         try:
@@ -74,12 +77,12 @@ class Session:
             method = _method(request)
             if method == "SUBSCRIBE" and len(raw) > LONGEST_SUBSCRIBE:
                 return None
-            result = self._obey(method, request)
+            result = self._obey(method, request, most)
         except _Refused as refused:
             return msgspec.json.encode({"error": {"code": refused.code, "msg": str(refused)}, "id": identifier})
         return msgspec.json.encode({"result": result, "id": identifier})
 
-    def _obey(self, method: str, request: dict[str, Any]) -> Any:
+    def _obey(self, method: str, request: dict[str, Any], most: int) -> Any:
         if method == "LIST_SUBSCRIPTIONS":
             return list(self.streams)
         parameters = request.get("params")
@@ -91,7 +94,7 @@ class Session:
             raise _Refused(2, "Invalid request: invalid type, expected a string")
         if method == "SUBSCRIBE":
             wanted = self.streams | dict.fromkeys(parameters)
-            if len(wanted) > MOST_STREAMS:
+            if len(wanted) > most:
                 raise _Refused(4, "Too many subscriptions")
             self.streams = wanted
         else:

@@ -1,1 +1,1 @@
-"""What a person runs beside the services, each a command of its own: it looks, says what it found, and mends when it is told to."""
+"""What a person runs beside the services, each a command of its own: it looks, says what it found, and mends when told to."""
