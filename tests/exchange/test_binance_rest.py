@@ -60,7 +60,7 @@ async def test_a_row_is_a_kline_of_the_answers_time() -> None:
         assert await pages(rest, START, START + 2_000) == [
             Page(
                 START,
-                START + 2_000,
+                START + 1_000,
                 NOW,
                 [
                     Kline(
@@ -80,7 +80,8 @@ async def test_a_row_is_a_kline_of_the_answers_time() -> None:
                         source="repair",
                     )
                 ],
-            )
+            ),
+            Page(START + 1_000, START + 2_000, NOW, []),
         ]
 
 
@@ -92,6 +93,21 @@ async def test_pages_until_the_end_and_speaks_for_all_of_it() -> None:
     assert [len(page.klines) for page in found] == [1000, 1000, 499]
     assert [page.start for page in found[1:]] == [page.end for page in found[:-1]]
     assert (found[0].start, found[-1].end) == (START - 4_000_000, START - 1_500_000)
+
+
+async def test_a_short_answer_does_not_say_that_there_is_no_more() -> None:
+    """As when a server answers with fewer rows than it was asked for; what follows the last of them is asked for again."""
+    have = [START - 60_000 + second * 1_000 for second in range(60) if second not in (30, 57, 58, 59)]
+
+    def few(path: str, query: dict[str, str]) -> Reply:
+        reply = venue(*have)(path, query)
+        return Reply(reply.body[:10])
+
+    async with client(few) as rest:
+        found = await pages(rest, START - 60_000, START)
+    assert [kline.open_time for page in found for kline in page.klines] == have
+    assert [page.start for page in found[1:]] == [page.end for page in found[:-1]]
+    assert (found[-1].klines, found[-1].start, found[-1].end) == ([], START - 3_000, START)
 
 
 async def test_what_is_not_closed_is_neither_told_nor_spoken_for() -> None:

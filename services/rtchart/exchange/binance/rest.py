@@ -147,7 +147,8 @@ class BinanceRest:
 
         The venue does not date its answers to the millisecond (the ``Date`` header has whole seconds), so an answer's time,
         which is the version of its klines, is the venue's clock when the request left: a little less than the truth. A
-        row whose close time is not past by then is dropped, and not spoken for.
+        row whose close time is not past by then is dropped, and not spoken for. Nor is what follows the last row, however few
+        there are: servers have answered with fewer rows than were asked for. That there is no more, only an empty answer says.
         """
         period = interval_of(interval)
         while start < end:
@@ -174,7 +175,7 @@ class BinanceRest:
         self, symbol: str, period: Interval, asked: tuple[int, int], rows: list[Row], asked_at: int, source: Source
     ) -> Page:
         start, end = asked
-        if len(rows) >= limits.KLINES_PER_REQUEST:
+        if rows:
             end = min(end, period.next_open(milliseconds(rows[-1].open_time)))
         klines: list[Kline] = []
         bad: dict[int, BadFrame] = {}
