@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 
 from rtchart.exchange.base import Batch, Connected, Event, Lost, Venue
 from rtchart.exchange.binance.socket import HIGH_WATER, BatchConnection, open_socket
-from rtchart.exchange.binance.stream import FIRST_BACKOFF, MAX_BACKOFF, Backoff, BinanceStream
+from rtchart.exchange.binance.stream import BinanceStream
 from tests.exchange import klines
 from tests.exchange.servers import StreamServer, stream_server
 from tests.waiting import wait_until
@@ -145,13 +145,6 @@ async def test_a_defect_in_the_sink_is_not_swallowed() -> None:
         with pytest.raises(ExceptionGroup) as raised:
             await task
         assert raised.group_contains(ZeroDivisionError)
-
-
-def test_back_off_doubles_up_to_its_cap_and_starts_anew() -> None:
-    backoff = Backoff(lambda low, high: high)
-    assert [backoff.next() for _ in range(9)] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, MAX_BACKOFF]
-    backoff.reset()
-    assert backoff.next() == FIRST_BACKOFF
 
 
 # ── The socket ──────────────────────────────────────────────────────────────────────────────────────────────────────────

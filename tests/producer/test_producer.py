@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from rtchart.broker.cluster import Cluster
 from rtchart.core.interval import DAY, SECOND
 from rtchart.core.messages import StreamState
+from rtchart.exchange.binance.attempts import Attempts
 from rtchart.exchange.binance.rest import BinanceRest
-from rtchart.exchange.binance.stream import Backoff
 from rtchart.producer.ledger import Patience
 from rtchart.sim.exchange import Address, Config, Exchange
 from tests.producer.venue import EPOCH, Topics, producer, topics, whole
@@ -222,7 +222,8 @@ async def test_a_watermark_of_an_earlier_life_is_no_watermark(
 async def test_a_lost_connection_is_made_again_and_refilled(
     cluster: Cluster, there: Topics, address: Address, exchange: Exchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Backoff, "next", lambda _: 5 / RATE)  # s; drawn, it may be over before a second is missed
+    # Seconds; drawn, it may be over before a second is missed.
+    monkeypatch.setattr(Attempts.__init__, "__defaults__", (lambda low, high: 5 / RATE,))
     await there.want("BTCUSDT", "ETHUSDT")
     async with producer(cluster, address):
         await streaming(there, "BTCUSDT", "ETHUSDT")

@@ -6,6 +6,7 @@ decided here. ``now`` is in seconds of one steady clock. Binance spot, Web Socke
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
@@ -25,12 +26,18 @@ _TOO_MANY_SUBSCRIPTIONS = 4
 class Timing(msgspec.Struct, frozen=True):
     """When patience ends, in seconds."""
 
-    answer: float = 10.0
+    answer: float = 5.0
     """A request without an answer: the connection is dead, or the request was one that the server swallows."""
-    first_kline: float = 20.0
+    first_kline: float = 5.0
     """Subscribed, and nothing came at all."""
-    quiet: float = 10.0
+    quiet: float = 2.5
     """No kline: the server is asked whether it still knows our subscriptions. One quiet symbol among others is no matter."""
+    doubt: float = 2.5
+    """That question has no answer: another connection is opened, before this one is known to be dead."""
+    unseen: float = 5.0
+    """Subscribed, others come, and of this symbol nothing did: it is subscribed again. Then twice as long, up to
+    ``longest_unseen``."""
+    longest_unseen: float = 300.0
     silent: float = 600.0
     """No kline, although the server answers. The longest hole seen in a day of one symbol was 486 s."""
     probe: float = 60.0
@@ -95,6 +102,8 @@ class Protocol:
         self._first_kline_at: float | None = None
         self._last_kline_at = now
         self._unseen: set[str] = set()
+        self._unseen_patience = self._timing.unseen
+        self._unseen_since = now
         self._rotate_why = ""
 
     def want(self, symbols: Collection[str]) -> None:
@@ -104,6 +113,7 @@ class Protocol:
         self._unseen |= set(symbols) - self._wanted
         self._unseen &= set(symbols)
         self._wanted = frozenset(symbols)
+        self._unseen_since, self._unseen_patience = math.inf, self._timing.unseen
         self._refused &= self._wanted
         self._todo = True
 
@@ -157,6 +167,7 @@ class Protocol:
                 if not self._subscribed:
                     self._subscribed_at = now
                 self._subscribed.update(request.symbols)
+                self._unseen_since = now
             elif len(request.symbols) == 1 or answer.code == _TOO_MANY_SUBSCRIPTIONS:
                 self._refused.update(request.symbols)
                 detail = f"the exchange refuses to stream it: {answer.error} (code {answer.code})"
@@ -170,7 +181,7 @@ class Protocol:
     def outgoing(self, now: float) -> list[str]:
         """The messages to send now, within every limit; they count as sent."""
         messages: list[str] = []
-        while (self._todo or self._probe_due(now)) and self._window.delay(now) == 0.0:
+        while (self._todo or self._probe_due(now) or self._unheard(now)) and self._window.delay(now) == 0.0:
             request = self._next_request(now)
             if request is None:
                 self._todo = False
@@ -188,10 +199,10 @@ class Protocol:
     def verdict(self, now: float) -> Verdict:
         """Whether the connection is still good."""
         timing = self._timing
-        for request in self._requests.values():  # oldest first
-            if now - request.sent_at > timing.answer:
-                return Reconnect(f"no answer to {request.method} for {timing.answer:g} s")
-            break
+        oldest = next(iter(self._requests.values()), None)
+        waited = 0.0 if oldest is None else now - oldest.sent_at
+        if oldest is not None and waited > timing.answer:
+            return Reconnect(f"no answer to {oldest.method} for {timing.answer:g} s")
         if self._subscribed and self._subscribed_at is not None:
             if self._first_kline_at is None:
                 if now - self._subscribed_at > timing.first_kline:
@@ -200,6 +211,8 @@ class Protocol:
                 return Reconnect(f"no kline for {timing.silent:g} s")
         if self._rotate_why:
             return Rotate(self._rotate_why)
+        if oldest is not None and oldest.method == "LIST_SUBSCRIPTIONS" and waited > timing.doubt:
+            return Rotate(f"no kline, and no answer to {oldest.method} for {timing.doubt:g} s")
         if now - self._opened > timing.rotate:
             return Rotate(f"it is {timing.rotate / 3600:g} h old")
         return KEEP
@@ -221,7 +234,21 @@ class Protocol:
         every = self._timing.quiet if now - self._last_kline_at > self._timing.quiet else self._timing.probe
         return now - self._probed_at > every
 
+    def _unheard(self, now: float) -> set[str]:
+        """Symbols that are subscribed, and of which nothing ever came while others did: it is to be tried again."""
+        if self._first_kline_at is None or self._requests or now - self._unseen_since <= self._unseen_patience:
+            return set()
+        if now - self._last_kline_at > self._timing.quiet:
+            return set()
+        return self._unseen & self._subscribed
+
     def _next_request(self, now: float) -> Request | None:
+        if unheard := self._unheard(now):
+            symbols = _fitting(sorted(unheard))
+            self._subscribed.difference_update(symbols)
+            self._unseen_since = math.inf
+            self._unseen_patience = min(2 * self._unseen_patience, self._timing.longest_unseen)
+            return Request("UNSUBSCRIBE", symbols, now)
         if leaving := self._subscribed - self._wanted:
             symbols = _fitting(sorted(leaving))
             self._subscribed.difference_update(symbols)

@@ -114,7 +114,7 @@ def open_socket(url: str) -> connect:
         create_connection=BatchConnection,
         compression=None,
         max_size=MAX_FRAME,
-        open_timeout=10,
+        open_timeout=5,
         close_timeout=1,
         ping_interval=None,
     )

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from rtchart.exchange.base import Batch, Lost, Sink, Venue
 from rtchart.exchange.binance import limits
+from rtchart.exchange.binance.attempts import Attempts
 from rtchart.exchange.binance.protocol import KEEP, PATH, Protocol, Reconnect, Timing
 from rtchart.exchange.binance.socket import BatchConnection, open_socket
 from rtchart.process.clock import now_us
@@ -23,33 +24,17 @@ from rtchart.process.logs import fields
 
 log = logging.getLogger(__name__)
 
-FIRST_BACKOFF = 0.5
-MAX_BACKOFF = 30.0
 GOOD_AFTER = 60.0
-"""Seconds of klines after which a connection was a good one, and the next back-off starts small again."""
+"""Seconds of klines after which a connection was a good one, and its end is no failure."""
+
+REFUSED = {403: 5.0, 418: 120.0, 429: 10.0}
+"""Seconds to wait for after such an answer to a handshake, when it has no ``Retry-After``."""
+
+SAY_AGAIN = 60.0
+"""Seconds after which it is said again that the venue is away."""
 
 OVERLAP = 1.0
 """Seconds that the old connection goes on after the new one carries: what was under way on it still comes."""
-
-
-class Backoff:
-    """Seconds to wait before the next attempt: anything up to a bound that doubles from `FIRST_BACKOFF` to `MAX_BACKOFF`.
-
-    Full jitter, so that a thousand clients of a venue that comes back do not come back as one.
-    """
-
-    def __init__(self, draw: Callable[[float, float], float] = random.uniform) -> None:
-        self._draw = draw
-        self._bound = FIRST_BACKOFF
-
-    def next(self) -> float:
-        """The wait before this attempt; the next bound is twice as high."""
-        bound, self._bound = self._bound, min(self._bound * 2, MAX_BACKOFF)
-        return self._draw(0.0, bound)
-
-    def reset(self) -> None:
-        """The last attempt was a good one."""
-        self._bound = FIRST_BACKOFF
 
 
 class _Unwell(Exception):
@@ -64,6 +49,8 @@ class _Link:
         self._symbols = symbols
         self._socket: BatchConnection | None = None
         self._protocol: Protocol | None = None
+        self.heard = asyncio.Event()
+        """Set when its first kline came."""
         self.carrying = asyncio.Event()
         self.rotate = asyncio.Event()
         self.over = asyncio.Event()
@@ -75,6 +62,11 @@ class _Link:
         """Whether it has carried for so long that a new one may be made at once."""
         since = None if self._protocol is None else self._protocol.first_kline_at
         return since is not None and time.monotonic() - since > GOOD_AFTER
+
+    @property
+    def well(self) -> bool:
+        """Whether klines come by it, and it is not to be replaced."""
+        return self.heard.is_set() and not (self.rotate.is_set() or self.over.is_set())
 
     @property
     def opened(self) -> bool:
@@ -105,6 +97,10 @@ class _Link:
                 await self._carry(socket, protocol)
         except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError, _Unwell) as error:
             self.why = str(error) or type(error).__name__
+            if isinstance(error, InvalidStatus) and error.response.status_code in REFUSED:
+                told = error.response.headers.get("Retry-After", "")
+                wait = float(told) if told.isdecimal() else REFUSED[error.response.status_code]
+                self._stream.attempts.block(wait)
         finally:
             self._socket = None
             self.over.set()
@@ -118,6 +114,8 @@ class _Link:
                 batch = protocol.receive(read.frames, read.received_us, time.monotonic())
                 if batch.klines or batch.events or batch.ignored:
                     await self._stream.sink(batch)
+            if not self.heard.is_set() and protocol.first_kline_at is not None:
+                self.heard.set()
             now = time.monotonic()
             verdict = protocol.verdict(now)
             if isinstance(verdict, Reconnect):
@@ -135,6 +133,7 @@ class _Shard:
     def __init__(self, stream: BinanceStream) -> None:
         self._stream = stream
         self._links: list[_Link] = []
+        self._said, self._said_at = "", 0.0
         self.symbols: frozenset[str] = frozenset()
 
     def want(self, symbols: frozenset[str]) -> None:
@@ -142,31 +141,44 @@ class _Shard:
         for link in self._links:
             link.want(symbols)
 
+    @property
+    def well(self) -> bool:
+        """Whether klines come."""
+        return any(link.well for link in self._links)
+
     async def run(self) -> None:
         """Keep a connection, for ever."""
-        backoff = Backoff()
+        stream, failed, alone = self._stream, False, 0
         try:
             while True:
-                await self._stream.attempt()
-                link = _Link(self._stream, self.symbols)
-                self._links.append(link)
+                async with stream.attempts.turn(failed=failed, alone=alone, shards=stream.shards, there=stream.there):
+                    link = _Link(stream, self.symbols)
+                    self._links.append(link)
+                    await _first(link.heard, link.rotate, link.over)
+                await stream.attempts.tell()
                 await _first(link.carrying, link.rotate, link.over)
                 if link.carrying.is_set():
+                    self._said = ""
                     await self._keep_only(link)
                     await _first(link.rotate, link.over)
-                if link.good:
-                    backoff.reset()
-                wait = backoff.next()
-                facts = fields(url=self._stream.url, why=link.why, next_in_s=round(wait, 1), symbols=len(self.symbols))
+                failed = not (link.good or link.well or link.rotate.is_set())
+                facts = fields(url=stream.url, why=link.why, symbols=len(self.symbols))
                 if link.over.is_set():
-                    log.warning("lost the connection" if link.opened else "cannot connect to the exchange", extra=facts)
+                    self._say("lost the connection" if link.opened else "cannot connect to the exchange", facts)
                     await self._let_go(link)
                 else:
                     log.info("replacing the connection", extra=facts)
-                await asyncio.sleep(wait)
+                alone = alone + 1 if failed and stream.there() else 0
         finally:
             for link in self._links:
                 await link.close()
+
+    def _say(self, what: str, facts: dict[str, Any]) -> None:
+        """A venue that is away is tried each second or two: the same is not said each time."""
+        now = time.monotonic()
+        if what != self._said or now - self._said_at > SAY_AGAIN:
+            self._said, self._said_at = what, now
+            log.warning(what, extra=facts)
 
     async def _keep_only(self, link: _Link) -> None:
         if len(self._links) > 1:
@@ -185,7 +197,11 @@ class _Shard:
 class BinanceStream:
     """`rtchart.exchange.base.Stream` for every venue that speaks Binance's protocol."""
 
-    def __init__(self, venue: Venue, *, timing: Timing | None = None) -> None:
+    def __init__(
+        self, venue: Venue, *, timing: Timing | None = None, per_connection: int = limits.STREAMS_PER_CONNECTION
+    ) -> None:
+        """``per_connection`` symbols share a connection, at most."""
+        self._per_connection = per_connection
         self.url = venue.ws + PATH
         self._venue = venue
         self._timing = timing or Timing()
@@ -193,20 +209,21 @@ class BinanceStream:
         self._shards: list[_Shard] = []
         self._tasks: dict[_Shard, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
-        # Attempts are counted per address, whoever makes them; a tenth is left to others here.
-        self._attempts = limits.RollingWindow(limits.CONNECTION_ATTEMPTS * 9 // 10, limits.ATTEMPTS_WINDOW)
+        self.attempts = Attempts()
         self.sink: Sink = _nowhere
 
     def protocol(self) -> Protocol:
         """The protocol of a connection that has just been opened."""
         return Protocol(self._venue.name, self._epochs, now=time.monotonic(), timing=self._timing)
 
-    async def attempt(self) -> None:
-        """Wait until one more connection attempt is allowed, and count it."""
-        while wait := self._attempts.delay(time.monotonic()):
-            log.warning("too many connection attempts", extra=fields(waiting_s=round(wait, 1)))
-            await asyncio.sleep(wait)
-        self._attempts.add(time.monotonic())
+    def there(self) -> bool:
+        """Whether klines come by any connection."""
+        return any(shard.well for shard in self._shards)
+
+    @property
+    def shards(self) -> int:
+        """How many connections it keeps."""
+        return len(self._shards)
 
     def want(self, symbols: Mapping[str, int]) -> None:
         """From now on stream exactly these symbols, each with the epoch that its klines carry."""
@@ -218,15 +235,15 @@ class BinanceStream:
         waiting = sorted(new)
         for shard in self._shards:
             kept = shard.symbols & symbols.keys()
-            room = limits.STREAMS_PER_CONNECTION - len(kept)
+            room = self._per_connection - len(kept)
             shard_symbols = kept | frozenset(waiting[:room])
             waiting = waiting[room:]
             if shard_symbols != shard.symbols:
                 shard.want(shard_symbols)
         while waiting:
             shard = _Shard(self)
-            shard.want(frozenset(waiting[: limits.STREAMS_PER_CONNECTION]))
-            waiting = waiting[limits.STREAMS_PER_CONNECTION :]
+            shard.want(frozenset(waiting[: self._per_connection]))
+            waiting = waiting[self._per_connection :]
             self._shards.append(shard)
         self._shards = [shard for shard in self._shards if shard.symbols]
         self._changed.set()
