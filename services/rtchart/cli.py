@@ -15,10 +15,11 @@ COMMANDS = {
     "aggregator": ("rtchart.aggregator.command", "Fold stored seconds into 1m and larger candles."),
     "web": ("rtchart.web.command", "Serve the page, the API and the live socket."),
     "migrate": ("rtchart.store.command", "Bring the database's schema to this version."),
+    "doctor": ("rtchart.tools.doctor.command", "Check what rtchart stands on, and say what to do about each."),
     "exchange": ("rtchart.sim.command", "Simulate the exchange: its WebSocket and REST on one port."),
 }
 
-_EXTRAS = {"migrate": "store", "exchange": "sim"}
+_EXTRAS = {"migrate": "store", "doctor": "tools", "exchange": "sim"}
 """Of the commands that are not named like theirs."""
 
 

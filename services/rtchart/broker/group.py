@@ -22,6 +22,9 @@ from rtchart.process.logs import fields
 
 log = logging.getLogger(__name__)
 
+INSERTERS = "rtchart-inserter"
+"""The group that stores what is in ``rtchart.klines``."""
+
 _MEBIBYTE = 1024 * 1024
 _ANSWER = 5.0
 """Seconds in which a broker that is well answers a question about offsets."""

@@ -41,6 +41,10 @@ def _usable(url: str, schemes: tuple[str, ...]) -> bool:
         return False
 
 
+class NoStream(Exception):
+    """A connection for a stream was not made; the text says why."""
+
+
 def connect(venue: Venue, clock: VenueClock) -> tuple[Stream, Rest]:
     """The venue's stream and REST client; both feed the clock. Every known venue speaks Binance's protocol so far."""
     from rtchart.exchange.binance.stream import BinanceStream
@@ -48,8 +52,25 @@ def connect(venue: Venue, clock: VenueClock) -> tuple[Stream, Rest]:
     return BinanceStream(venue), connect_rest(venue, clock)
 
 
-def connect_rest(venue: Venue, clock: VenueClock) -> Rest:
-    """The venue's REST client alone, for who streams nothing and has no packages for it."""
-    from rtchart.exchange.binance.rest import BinanceRest
+def connect_rest(venue: Venue, clock: VenueClock, *, first_backoff: float | None = None) -> Rest:
+    """The venue's REST client alone, for who streams nothing and has no packages for it.
 
-    return BinanceRest(venue, clock)
+    ``first_backoff`` (s) is for who is told soon what is wrong rather than late that nothing is.
+    """
+    from rtchart.exchange.binance.rest import FIRST_BACKOFF, BinanceRest
+
+    return BinanceRest(venue, clock, first_backoff=FIRST_BACKOFF if first_backoff is None else first_backoff)
+
+
+async def try_stream(venue: Venue) -> None:
+    """Open the venue's stream and close it, without asking for anything. Raises `NoStream`."""
+    from websockets.exceptions import WebSocketException
+
+    from rtchart.exchange.binance.protocol import PATH
+    from rtchart.exchange.binance.socket import open_socket
+
+    try:
+        async with open_socket(venue.ws + PATH):
+            pass
+    except (WebSocketException, OSError, TimeoutError) as error:
+        raise NoStream(str(error) or type(error).__name__) from None

@@ -11,7 +11,7 @@ from rtchart.broker import options as kafka_options
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.dead_letters import DeadLetterPublisher
-from rtchart.broker.group import join
+from rtchart.broker.group import INSERTERS, join
 from rtchart.broker.table import Table
 from rtchart.broker.topics import DEAD_LETTERS, KLINES, REPAIRS, SYMBOLS
 from rtchart.core.symbol import DesiredSymbol
@@ -24,8 +24,6 @@ from rtchart.process import options
 from rtchart.process.health import Health
 from rtchart.process.run import Process, run, until_stopped
 from rtchart.store import options as database_options
-
-GROUP = "rtchart-inserter"
 
 
 @click.command("inserter")
@@ -76,7 +74,7 @@ async def serve(
         async with DeadLetterPublisher(cluster) as dead_letters:
             writer = Writer(session, book, feed, dead_letters.publish)
             inserter = Inserter(writer, session, feed, health, limits)
-            async with join(cluster, KLINES, GROUP, on_revoked=inserter.revoked, instance=instance) as group:
+            async with join(cluster, KLINES, INSERTERS, on_revoked=inserter.revoked, instance=instance) as group:
                 health.ready()
                 await until_stopped(never, inserter.run(group), inserter.watch(group))  # until this is cancelled
 

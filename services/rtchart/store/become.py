@@ -21,7 +21,7 @@ def as_role(url: str, role: str) -> str:
 
 async def refused(connection: Connection, roles: Iterable[str]) -> list[str]:
     """Those of the roles that the connection's user may not become. It is made a member of what it may grant."""
-    return [role for role in roles if not (await _may_become(connection, role) or await _joins(connection, role))]
+    return [role for role in roles if not (await may_become(connection, role) or await _joins(connection, role))]
 
 
 async def _joins(connection: Connection, role: str) -> bool:
@@ -30,10 +30,11 @@ async def _joins(connection: Connection, role: str) -> bool:
         await connection.execute(f"GRANT {role} TO CURRENT_USER")
     except asyncpg.PostgresError:
         return False
-    return await _may_become(connection, role)
+    return await may_become(connection, role)
 
 
-async def _may_become(connection: Connection, role: str) -> bool:
+async def may_become(connection: Connection, role: str) -> bool:
+    """Whether the connection's user may become the role as things are. Changes nothing."""
     try:
         async with connection.transaction():
             await connection.execute(f"SET LOCAL ROLE {role}")

@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from rtchart.process.options import collected, option, password_of
-from rtchart.store.database import with_password
 
-_database = option("--database", metavar="URL", required=True, help="PostgreSQL: postgresql://USER@HOST:PORT/NAME.")
+_WHAT = "PostgreSQL: postgresql://USER@HOST:PORT/NAME."
+
+_database = option("--database", metavar="URL", required=True, help=_WHAT)
+_database_if_given = option("--database", metavar="URL", help=_WHAT)
 _password = option(
     "--database-password",
     metavar="TEXT",
@@ -20,12 +22,18 @@ _password_file = option(
 )
 
 
-def _url(database: str, database_password: str | None, database_password_file: Path | None) -> str:
+def _url(database: str | None, database_password: str | None, database_password_file: Path | None) -> str | None:
     password = password_of(database_password, database_password_file, "--database-password")
-    return database if password is None else with_password(database, password)
+    if database is None or password is None:
+        return database
+    from rtchart.store.database import with_password  # not before: who has no database may have no package for one
+
+    return with_password(database, password)
 
 
 database = collected("database", _url, _database, _password, _password_file)
+if_given = collected("database", _url, _database_if_given, _password, _password_file)
+"""… of a command that does what it can without one: it gets None then."""
 
 role_passwords = option(
     "--role-passwords",

@@ -161,16 +161,9 @@ async def _empty(connection: Connection) -> set[int]:
 
 async def _drop_partitions(connection: Connection, floor: int, swept: Swept) -> None:
     """Drop the partitions that end at ``floor`` or before, but those with minutes that are not aggregated."""
-    partitions = await connection.fetch(
-        """SELECT child.relname AS name, pg_get_expr(child.relpartbound, child.oid) AS bound
-           FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
-           WHERE inhparent = 'kline_1s'::regclass ORDER BY child.relname"""
-    )
-    for partition in partitions:
-        bound = _BOUND.search(partition["bound"])
-        if bound is None or int(bound[2]) > floor:
+    for name, (start, end) in (await partition_bounds(connection)).items():
+        if end > floor:
             continue
-        start, end = int(bound[1]), int(bound[2])
         try:
             async with connection.transaction():
                 # Who inserts waits behind this lock, so it is asked for briefly and again a minute later.
@@ -179,11 +172,22 @@ async def _drop_partitions(connection: Connection, floor: int, swept: Swept) -> 
                     "SELECT EXISTS (SELECT FROM checkpoint WHERE minute >= $1 AND minute < $2)", start, end
                 ):
                     continue
-                await connection.execute(f'DROP TABLE "{partition["name"]}"')
+                await connection.execute(f'DROP TABLE "{name}"')
         except asyncpg.LockNotAvailableError:
-            swept.partitions_busy.append(partition["name"])
+            swept.partitions_busy.append(name)
         else:
-            swept.partitions_dropped.append(partition["name"])
+            swept.partitions_dropped.append(name)
+
+
+async def partition_bounds(connection: Connection) -> dict[str, tuple[int, int]]:
+    """The range of open times (ms) of each partition of ``kline_1s``, by its name."""
+    rows = await connection.fetch(
+        """SELECT child.relname AS name, pg_get_expr(child.relpartbound, child.oid) AS bound
+           FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
+           WHERE inhparent = 'kline_1s'::regclass ORDER BY child.relname"""
+    )
+    found = ((row["name"], _BOUND.search(row["bound"])) for row in rows)
+    return {name: (int(bound[1]), int(bound[2])) for name, bound in found if bound is not None}
 
 
 async def _delete_klines(connection: Connection, keeping: list[_Keeping]) -> int:
