@@ -12,6 +12,7 @@ import pytest
 
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
+from rtchart.broker.inspection import NotLetIn, knock, servers
 from rtchart.broker.security import Security
 from rtchart.broker.table import Table, TableWriter
 from rtchart.broker.topics import SYMBOLS
@@ -151,3 +152,36 @@ async def test_who_is_refused_is_told_so_without_the_password(guarded: Guarded, 
     with pytest.raises(Unavailable, match=r"none lets us in as ssl .* certificates"):
         await Cluster(guarded.ssl, security=strangers).cluster_id()
     assert wrong_password not in caplog.text + str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("listener", "security", "layer", "says"),
+    [
+        ("ssl", Security("ssl"), "tls", "unable to get local issuer certificate"),
+        ("ssl", Security(), "kafka", "closed"),
+        ("sasl_plaintext", Security("ssl"), "tls", "."),
+        ("sasl_plaintext", Security("sasl_plaintext", "plain", "me", "not it"), "sasl", "Invalid username or password"),
+        (
+            "sasl_plaintext",
+            Security("sasl_plaintext", "scram-sha-256", "me", SECRET),
+            "sasl",
+            "this listener has no SCRAM-SHA-256",
+        ),
+        ("plaintext", Security("sasl_plaintext", "plain", "me", SECRET), "sasl", "asks nobody who he is"),
+    ],
+)
+async def test_a_knock_tells_which_layer_refused(
+    guarded: Guarded, kafka: str, listener: str, security: Security, layer: str, says: str
+) -> None:
+    cluster = Cluster(kafka if listener == "plaintext" else getattr(guarded, listener), security=security)
+    (server,) = servers(cluster)
+    with pytest.raises(NotLetIn, match=says) as refusal:
+        await knock(cluster, server, patience=30)
+    assert refusal.value.layer == layer
+    assert SECRET not in str(refusal.value) and "not it" not in str(refusal.value)
+
+
+async def test_who_may_come_in_is_let_in(guarded: Guarded) -> None:
+    cluster = Cluster(guarded.sasl_ssl, security=Security("sasl_ssl", "plain", "me", SECRET, ca=guarded.keys.ca))
+    (server,) = servers(cluster)
+    await knock(cluster, server, patience=30)

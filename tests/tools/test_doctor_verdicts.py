@@ -269,6 +269,7 @@ def test_a_word_holds_for_thirty_seconds_and_for_one_life_of_a_symbol() -> None:
 
 def test_a_symbol_that_was_just_asked_for_has_time() -> None:
     assert judged([want("A", epoch=NOW - 30_000)], [state("B")]) == [("ok", ""), ("ok", "1 of them just asked for")]
+    assert judged([want("A", epoch=NOW - 30_000)], []) == [("ok", ""), ("ok", "1 of them just asked for")]
     assert judged([want("A", epoch=NOW - 30_001)], [state("B")])[1][0] == "failed"
 
 
@@ -354,5 +355,5 @@ async def test_whatever_a_check_raises_is_a_finding() -> None:
     assert await outcome_of(UserError("it is away")) == failed("it", "it is away", "Look.")
     assert await outcome_of(RuntimeError("odd")) == failed("it", "odd", "Look.")
     assert await outcome_of(RuntimeError()) == failed("it", "RuntimeError", "Look.")
-    missing = await outcome_of(ModuleNotFoundError("No module named 'x'", name="x"))
+    missing = await outcome_of(ModuleNotFoundError("No module named 'x.y'", name="x.y"))
     assert (missing.outcome, missing.found) == ("skipped", "left out: the package x is not installed here")

@@ -6,6 +6,7 @@ Nothing here names a topic that is not known to be there: brokers make one that 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -33,9 +34,7 @@ DEFAULT_PORT = 9092
 Layer = Literal["tcp", "tls", "kafka", "sasl"]
 """Of a connection, from below: what must hold for the next one to be spoken."""
 
-_LOGIN = (AuthenticationFailedError, SaslAuthenticationFailed, UnsupportedSaslMechanismError)
-_RESET = "the connection was reset"
-"""What an error means that uvloop gives no text."""
+_LOGIN = (AuthenticationFailedError, SaslAuthenticationFailed)
 
 
 class Server(NamedTuple):
@@ -102,9 +101,11 @@ async def knock(cluster: Cluster, server: Server, *, patience: float) -> None:
         why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else error.reason
         raise NotLetIn("tls", (why or str(error)).replace("_", " ").lower()) from None
     except OSError as error:
-        raise NotLetIn(layer, error.strerror or str(error) or _RESET) from None
-    except IllegalSaslStateError:  # whose text is the client's own
+        raise NotLetIn(layer, _why(error)) from None
+    except IllegalSaslStateError:  # as the next one it brings no text for people
         raise NotLetIn("sasl", "this listener asks nobody who he is") from None
+    except UnsupportedSaslMechanismError:
+        raise NotLetIn("sasl", f"this listener has no {settings['sasl_mechanism']}") from None
     except _LOGIN as error:
         raise NotLetIn("sasl", _said(error)) from None
     except KafkaError as error:
@@ -140,6 +141,13 @@ async def lag(cluster: Cluster, topic: Topic, group: str) -> dict[int, int]:
             return {}
         ends = await consumer.end_offsets([each for each in partitions if each in committed])
     return {each.partition: max(0, end - committed[each].offset) for each, end in ends.items() if committed[each].offset >= 0}
+
+
+def _why(error: OSError) -> str:
+    if error.errno is not None and error.errno > 0:  # asyncio's own text repeats the address
+        return os.strerror(error.errno)
+    # uvloop gives no text to a connection that was reset in the middle of a handshake.
+    return error.strerror or str(error) or "the connection was reset"
 
 
 def _said(error: KafkaError) -> str:

@@ -18,7 +18,7 @@ from rtchart.process.health import Health
 from rtchart.process.run import Process, run
 from rtchart.store import options as database_options
 from rtchart.tools.doctor import kafka, machine, pipeline
-from rtchart.tools.doctor.findings import Finding, skipped
+from rtchart.tools.doctor.findings import Finding, left_out, skipped
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ async def _database(asked: Asked) -> list[Finding]:
     try:
         from rtchart.tools.doctor import database
     except ModuleNotFoundError as error:
-        return [skipped("database", f"left out: the package {error.name} is not installed here")]
+        return [left_out("database", error)]
     return await database.examine(asked.database, patience=asked.patience)
 
 

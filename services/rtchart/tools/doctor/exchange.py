@@ -12,7 +12,7 @@ from rtchart.exchange.directory import Directory
 from rtchart.exchange.venues import connect_rest, try_stream, venue
 from rtchart.process.clock import now_ms
 from rtchart.tools.doctor import clocks
-from rtchart.tools.doctor.findings import Finding, bounded, failed, listed, ok, skipped, warning
+from rtchart.tools.doctor.findings import Finding, bounded, failed, left_out, listed, ok, skipped, warning
 
 MEASUREMENTS = 3
 """Of the clock: the quickest counts."""
@@ -82,9 +82,8 @@ async def _look(place: Venue, wanted: Awaitable[set[str] | str], patience: float
     try:
         rest = connect_rest(place, VenueClock(), first_backoff=_FIRST_BACKOFF)
     except ModuleNotFoundError as error:
-        left_out = f"left out: the package {error.name} is not installed here"
-        said = [[skipped(f"{place.name} REST", left_out)], [skipped(f"{place.name} symbols", left_out)]]
-        return [*said[0], *await _stream(place, patience), *said[1]]
+        asked = [left_out(f"{place.name} {what}", error) for what in ("REST", "symbols")]
+        return [*asked, *await _stream(place, patience)]
     try:
         parts = await asyncio.gather(
             bounded(f"{place.name} REST", lambda: _rest(place, rest), patience=patience, advice=_REACH),

@@ -63,6 +63,11 @@ def failed(what: str, found: str, advice: str, /, **figures: Figure) -> Finding:
     return Finding("failed", what, found, figures, advice)
 
 
+def left_out(what: str, error: ModuleNotFoundError) -> Finding:
+    """It was not looked at, because this machine or image has no package for it."""
+    return skipped(what, f"left out: the package {(error.name or '').partition('.')[0]} is not installed here")
+
+
 def listed(names: Iterable[str]) -> str:
     """The first of the names, and how many there are besides."""
     all_names = sorted(names)
@@ -86,7 +91,7 @@ async def bounded(
         found, _, remedy = str(error).partition("; ")
         return [failed(what, found, _sentence(remedy) if remedy else advice)]
     except ModuleNotFoundError as error:
-        return [skipped(what, f"left out: the package {error.name} is not installed here")]
+        return [left_out(what, error)]
     except Exception as error:
         if limit.expired() or isinstance(error, TimeoutError):
             return [failed(what, f"no answer within {patience:g} s", advice)]

@@ -17,7 +17,7 @@ MANY_BROKERS = 3
 _LET_IN: dict[Layer, str] = {
     "tcp": "Start it, or correct --kafka; where it runs, see whether a firewall or NetworkPolicy lets this machine through.",
     "tls": "Correct --kafka-ca, --kafka-cert or --kafka-key, or --kafka-security if this listener speaks no TLS.",
-    "kafka": "Something listens there that does not speak this protocol; correct --kafka-security, or the port in --kafka.",
+    "kafka": "What listens there speaks another protocol, or hangs; correct --kafka-security or the port, or see its log.",
     "sasl": "Correct --kafka-user, --kafka-password or --kafka-sasl, or make the user at the broker.",
 }
 _SEE_LOG = "See the broker's log, and whether this user may describe the cluster, its topics and groups."

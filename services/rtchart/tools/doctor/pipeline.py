@@ -69,7 +69,8 @@ def judge(now: int, wanted: Collection[DesiredSymbol], states: Collection[Stream
     active = [each for each in wanted if not each.suspend]
     instances = {(state.exchange, state.instance) for state in fresh}
     findings = []
-    silent = sorted({each.exchange for each in active} - {exchange for exchange, _ in instances})
+    settled = [each for each in active if now - each.epoch > SETTLING]
+    silent = sorted({each.exchange for each in settled} - {exchange for exchange, _ in instances})
     if silent:
         found = f"no producer of {' and '.join(silent)} has told of anything for {FRESH // SECOND} s"
         findings.append(failed("producers", found, _NO_PRODUCER, heard=len(instances)))
@@ -80,9 +81,8 @@ def judge(now: int, wanted: Collection[DesiredSymbol], states: Collection[Stream
         best[state.exchange, state.symbol, state.epoch] = state
     said = {str(each.identity): best.get((each.exchange, each.symbol, each.epoch)) for each in active}
     bad = {name: state for name, state in said.items() if state is None or state.status != "streaming"}
-    new = {str(each.identity) for each in active if now - each.epoch <= SETTLING}
     figures = {"wanted": len(wanted), "suspended": len(wanted) - len(active), "streaming": len(said) - len(bad)}
-    if late := sorted(bad.keys() - new):
+    if late := sorted(bad.keys() & {str(each.identity) for each in settled}):
         named = "; ".join(f"{name} {_told(bad[name])}" for name in late[:NAMED])
         more = f"; and {len(late) - NAMED} more" if len(late) > NAMED else ""
         findings.append(failed("symbols", f"not streaming: {named}{more}", _NOT_STREAMING, **figures))
