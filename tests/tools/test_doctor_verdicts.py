@@ -223,12 +223,14 @@ def test_symbols_that_do_not_trade_are_named() -> None:
         ("https://me:geheim@proxy:8443/x?token=geheim#geheim", "https://proxy:8443"),
         ("https://me:gehe/im@proxy", "the given address"),
         ("https://me:gehe#im@proxy", "the given address"),
+        ("ftp://me:geheim\\'@proxy", "ftp://proxy"),
         ("https://[::1", "the given address"),
         ("nothing", "the given address"),
     ],
 )
 def test_an_address_is_shown_without_what_may_be_a_secret(url: str, shown: str) -> None:
     assert exchange.shown_address(url) == shown
+    assert exchange.Places(url).hide(f"is {url!r}") in (f"is '{shown}'", f'is "{shown}"')
     assert exchange.Places(url, f"{url}/").hide(f"{url}/api/v3/time failed") == f"{shown}/api/v3/time failed"
 
 

@@ -131,7 +131,8 @@ async def look(cluster: Cluster, topics: tuple[Topic, ...]) -> SeenCluster:
 async def lag(cluster: Cluster, topic: Topic, group: str) -> dict[int, int]:
     """How many records each partition has after what the group committed; without those of which it committed nothing.
 
-    The topic must be there. Raises `Unavailable` and aiokafka's own errors (no right to ask).
+    The topic must be there. Asked about a group for the first time ever, Kafka makes its own topic of offsets. Raises
+    `Unavailable` and aiokafka's own errors (no right to ask).
     """
     partitions = cluster.topic_partitions(topic, topic.partitions)
     async with cluster.admin() as admin, cluster.consumer() as consumer:

@@ -35,7 +35,8 @@ class Places:
     """The venue's addresses as they may be shown: without what may be a password in them."""
 
     def __init__(self, *urls: str) -> None:
-        shown = {url.rstrip("/"): shown_address(url) for url in urls}
+        # A sentence may quote one, in which some characters are written otherwise.
+        shown = {text.rstrip("/"): shown_address(url) for url in urls for text in (url, repr(url)[1:-1])}
         self._shown = dict(sorted(shown.items(), key=lambda pair: -len(pair[0])))
 
     def hide(self, text: str) -> str:
