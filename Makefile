@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock page screenshots bench wheel version package images cluster load deploy e2e clean
+.PHONY: help install run test chaos check format lock page screenshots bench wheel version package images cluster load deploy e2e clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -40,6 +40,10 @@ run: install ## everything on this machine: `rtchart up` (ARGS="--exchange sim" 
 # Much of a test is waiting for real servers: two processes, each with servers of its own, halve it.
 test: install ## every test that needs no cluster (ARGS="tests/web -x" passes options on to pytest; ARGS=-n0: in one process)
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+SEED ?= 1
+chaos: install ## every fault, alone and together, against the exchange's own record (SEED=2 ARGS="-k half_open")
+	SEED=$(SEED) $(BIN)/pytest tests/chaos $(ARGS)
 
 check: install ## format, lint, types, import contract
 	$(BIN)/ruff format --check

@@ -22,8 +22,8 @@ from tests.corners import execute, own_database, own_topics, with_name
 
 pytest_plugins = ["tests.web.every_schema"]
 
-# They need a cluster and many minutes, so they run when they are named: `make e2e`.
-collect_ignore = ["e2e"]
+# They need a cluster, or many minutes, so they run when they are named: `make e2e`, `make chaos`.
+collect_ignore = ["e2e", "chaos"]
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,10 @@ EPOCH = 1
 
 
 class Pipeline:
-    """Producer, inserter, aggregator and web as processes. Each can be killed and started again."""
+    """Producer, inserter, aggregator and web as processes. Each can be killed and started again.
+
+    More of a kind have a name with a number: ``inserter#2``.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Pipeline:
         self.cluster = Cluster(kafka, prefix)
         self.database = database
         self.port, *admin_ports = free_ports(5)
+        self.folder = folder
         self._folder = folder
         self._processes: dict[str, Process] = {}
         everyone = {"KAFKA": kafka, "TOPIC_PREFIX": prefix, "LOG_LEVEL": "info", **(more or {})}
@@ -62,11 +66,29 @@ class Pipeline:
     async def start(self, *names: str) -> None:
         """Start these services, or all."""
         for name in names or self._options:
-            options = {f"RTCHART_{key}": value for key, value in self._options[name].items()}
+            options = {f"RTCHART_{key}": value for key, value in self._of(name).items()}
             with (self._folder / f"{name}.log").open("ab") as log:
                 self._processes[name] = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "rtchart", name), env={**os.environ, **options}, stdout=log, stderr=log
+                    *(sys.executable, "-m", "rtchart", name.partition("#")[0]),
+                    env={**os.environ, **options},
+                    stdout=log,
+                    stderr=log,
                 )
+
+    def _of(self, name: str) -> dict[str, str]:
+        kind, number, _ = name.partition("#")
+        if not number:
+            return self._options[kind]
+        port, admin_port = free_ports(2)
+        own = {"INSTANCE": name, "PORT": str(port), "ADMIN_PORT": str(admin_port)}
+        return {
+            **self._options[kind],
+            **{key: value for key, value in own.items() if key in (*self._options[kind], "INSTANCE")},
+        }
+
+    def pid(self, name: str) -> int:
+        """Of a service that runs."""
+        return self._processes[name].pid
 
     async def kill(self, name: str) -> None:
         """``kill -9``, and wait until it is gone."""

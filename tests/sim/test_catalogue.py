@@ -243,6 +243,9 @@ async def test_429_and_then_418_for_who_goes_on(exchange: Market, director: Dire
         return response.status_code, response.headers.get("Retry-After")
 
     assert await answer() == (429, "5")
+    await moved(exchange, 0.75)
+    assert await answer() == (429, "5"), "it may have been under way"
+    await moved(exchange, 0.25)
     assert await answer() == (418, "60")
     assert await answer() == (418, "120")
     await moved(exchange, 121)

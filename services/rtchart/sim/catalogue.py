@@ -257,9 +257,13 @@ class Inject(Fault, tag="inject"):
 # ── REST ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+_UNDER_WAY = 1_000
+"""ms, of the machine."""
+
+
 class TooManyRequests(Fault, tag="too_many_requests"):
-    """The next request gets 429 with Retry-After. Whoever asks again before that gets 418, a ban of so many seconds, and a
-    longer one each time. Seconds of the machine.
+    """The next request gets 429 with Retry-After, and so do those that come within a second, which may have been under way.
+    Whoever asks again before the time gets 418, a ban of so many seconds, and a longer one each time. Seconds of the machine.
     """
 
     SEEN = "REST API, LIMITS: 429, then 418 with a ban of 2 minutes to 3 days for who goes on."
@@ -267,15 +271,17 @@ class TooManyRequests(Fault, tag="too_many_requests"):
     ban: Annotated[int, msgspec.Meta(ge=1)] = 120
 
     def begin(self, faults: Faults, later: Later) -> Undo:
-        until, ban = -1, self.ban
+        told, until, ban = -1, -1, self.ban
 
         def rejects(now: int) -> Rejection | None:
-            nonlocal until, ban
-            if until < 0:
-                until = now + self.retry_after * 1_000
-                return Rejection(429, self.retry_after)
+            nonlocal told, until, ban
+            if told < 0:
+                told, until = now, now + self.retry_after * 1_000
+            if now < min(told + _UNDER_WAY, until):
+                return Rejection(429, -(-(until - now) // 1_000))
             if now < until:
                 until, ban = now + ban * 1_000, ban * 2
+                faults.violations["asked again before Retry-After"] += 1
                 return Rejection(418, (until - now) // 1_000)
             return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
@@ -28,6 +29,8 @@ class Connection(ServerConnection):
         self._messages = Rolling(_MESSAGES_A_SECOND, 1_000)
         self._outbox: list[bytes] = []
         self._closing: asyncio.Task[None] | None = None
+        self.on_flood: Callable[[], None] = lambda: None
+        """Called when it sends more messages than a connection may."""
         self.half_open = False
         """Nothing leaves and nothing is heard, and neither side is told."""
         self.ignores_pings = False
@@ -58,6 +61,7 @@ class Connection(ServerConnection):
         if within:
             super().process_event(event)
         else:
+            self.on_flood()
             self.close_soon(1008, "Too many requests")
 
     def close_soon(self, code: int, reason: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
@@ -19,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from rtchart.core.errors import UserError
-from rtchart.core.interval import DAY, MINUTE
+from rtchart.core.interval import DAY, INTERVALS, MINUTE, SECOND
 from rtchart.process.clock import now_ms
 from rtchart.sim import replay
 from rtchart.sim.clock import Clock, MarketClock
@@ -32,6 +33,7 @@ from rtchart.sim.rest import Answer, Rest
 from rtchart.sim.session import MOST_STREAMS, BadAddress, Session
 from rtchart.sim.tape import Tape
 from rtchart.sim.walk import Series, Walk
+from rtchart.sim.wire import row
 
 log = logging.getLogger(__name__)
 
@@ -114,12 +116,26 @@ class Exchange:
         self._wall = wall
         self._attempts: dict[str, Rolling] = {}
 
+    @property
+    def violations(self) -> Counter[str]:
+        """How often clients overstepped a limit, by its name."""
+        return self.faults.violations
+
     def lists(self, symbol: str) -> bool:
         """Whether the symbol is listed; with ``list_any`` this lists it."""
         if symbol not in self.listings and self.config.list_any and is_pair(symbol):
             self.listings[symbol] = listing(symbol)
             self._series[symbol] = Walk(self.listings[symbol], self.config.seed)
         return symbol in self.listings and not self.faults.delisted(symbol)
+
+    def record(self, symbol: str, interval: str, start: int, end: int) -> list[list[Any]]:
+        """The rows that REST would answer for ``[start, end)``, without a page's limit: the measure for what a client has.
+
+        The last one may be under way.
+        """
+        name = INTERVALS[interval].of(self.tape.begin)
+        rows = self.tape.rows(symbol, name, start, end - 1, (end - start) // SECOND, self.clock.now())
+        return [row(time, name, figures, "MILLISECOND") for time, figures in rows]
 
     def require(self, symbols: Iterable[str]) -> None:
         """See that these are listed. Raises `UserError`."""
@@ -164,6 +180,7 @@ class Exchange:
     async def _handle(self, connection: ServerConnection) -> None:
         assert isinstance(connection, Connection)
         self.connections.add(connection)
+        connection.on_flood = self._flooded
         self.faults.opened(connection)
         self._follow(connection)
         # Binance, Web Socket Streams, General Information: a connection is valid for 24 hours.
@@ -182,6 +199,9 @@ class Exchange:
             aged.cancel()
             self.connections.discard(connection)
             self.hub.leave(connection)
+
+    def _flooded(self) -> None:
+        self.faults.violations["messages a second"] += 1
 
     def _follow(self, connection: Connection, had: Collection[str] = ()) -> None:
         if self.faults.silent_subscriptions:
@@ -207,6 +227,7 @@ class Exchange:
             return _response(Answer(status or 503, {"code": -1000, "msg": "No connection is made now."}))
         attempts = self._attempts.setdefault(address, Rolling(self.config.connection_attempts, _ATTEMPTS_WINDOW))
         if not attempts.allow(self._wall()):
+            self.faults.violations["connection attempts"] += 1
             return _response(Answer(429, {"code": -1003, "msg": "Too many connection attempts."}))
         try:
             connection.session = Session.of(request.path)

@@ -6,6 +6,7 @@ until taken back; times are the market's (ms), ranges are half-open.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, TypeVar
 
@@ -59,6 +60,8 @@ class Faults:
         self._disturbances: list[tuple[frozenset[str], Disturbance]] = []
         self._rejecting: list[Rejects] = []
         self._greetings: list[Callable[[Connection], None]] = []
+        self.violations: Counter[str] = Counter()
+        """How often clients overstepped a limit, by its name: what a good client never does."""
         self.refused_handshakes: list[int | None] = []
         """Statuses that handshakes get while they are here, the last of them; None: cut off without a word."""
         self.silent_subscriptions = 0

@@ -108,6 +108,7 @@ class Rest:
         refusal = weights.take(route.weight, self._wall())
         used = {"X-MBX-USED-WEIGHT": str(weights.used), "X-MBX-USED-WEIGHT-1M": str(weights.used)}
         if refusal is not None:
+            self._faults.violations["request weight"] += 1
             return Answer(refusal.status, self._too_much(refusal), used | {"Retry-After": str(refusal.retry_after)})
         try:
             return Answer(200, route.answer(_request(url.query, headers, route)), used)
