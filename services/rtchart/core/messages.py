@@ -13,7 +13,8 @@ import msgspec
 
 from rtchart.core.candle import Candle
 from rtchart.core.gap import GapReason, Range
-from rtchart.core.kline import Identity, Kline
+from rtchart.core.interval import SECOND
+from rtchart.core.kline import Identity, Kline, check
 from rtchart.core.symbol import DesiredSymbol
 
 
@@ -163,6 +164,21 @@ def decode_kline_message(value: bytes) -> KlineMessage:
         return _kline_messages.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableRecord(str(error)) from None
+
+
+def read_kline_message(value: bytes) -> KlineMessage:
+    """A record of ``rtchart.klines``, checked as far as it can be without knowing the symbol and the time.
+
+    Raises `UnreadableRecord`, and `InvalidKline` (`rtchart.core.kline`) for a kline that can be no second.
+    """
+    message = decode_kline_message(value)
+    if isinstance(message, Kline):
+        return check(message)
+    if isinstance(message, Listing):
+        return message
+    if message.start >= message.end or message.start % SECOND or message.end % SECOND or message.start < 0:
+        raise UnreadableRecord(f"[{message.start}, {message.end}) are no whole seconds in milliseconds since 1970")
+    return message
 
 
 M = TypeVar("M", Revision, DeadLetter, DesiredSymbol, StreamState, GapOpened)

@@ -14,10 +14,18 @@ from typing import NamedTuple
 import msgspec
 
 from rtchart.broker.group import Record
-from rtchart.core.interval import DAY, SECOND
-from rtchart.core.kline import Identity, InvalidKline, Kline, check
-from rtchart.core.messages import Absent, DeadLetter, DeadLetterReason, GapOpened, KlineMessage, Listing, UnreadableRecord
-from rtchart.core.messages import decode_kline_message as decode
+from rtchart.core.interval import DAY
+from rtchart.core.kline import Identity, InvalidKline, Kline
+from rtchart.core.messages import (
+    Absent,
+    DeadLetter,
+    DeadLetterReason,
+    GapOpened,
+    KlineMessage,
+    Listing,
+    UnreadableRecord,
+    read_kline_message,
+)
 from rtchart.core.symbol import raw_floor
 from rtchart.store.offsets import Move
 from rtchart.store.symbols import SymbolRow
@@ -99,18 +107,11 @@ class Batch:
 def read(value: bytes) -> KlineMessage | Refusal:
     """A record's message, checked as far as it can be without knowing the symbol and the time."""
     try:
-        message = decode(value)
-        if isinstance(message, Kline):
-            return check(message)
+        return read_kline_message(value)
     except UnreadableRecord as error:
         return Refusal("unreadable_record", str(error))
     except InvalidKline as error:
         return Refusal("invalid_kline", str(error))
-    if isinstance(message, Listing):
-        return message
-    if message.start >= message.end or message.start % SECOND or message.end % SECOND or message.start < 0:
-        return Refusal("unreadable_record", f"[{message.start}, {message.end}) are no whole seconds in milliseconds since 1970")
-    return message
 
 
 def name_is_sound(exchange: str, symbol: str) -> bool:
