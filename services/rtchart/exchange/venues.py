@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from rtchart.core.errors import UserError
-from rtchart.exchange.base import Rest, Stream, Venue
+from rtchart.core.kline import Kline
+from rtchart.exchange.base import BadFrame, Rest, Stream, Venue
 from rtchart.exchange.clock import VenueClock
 
 VENUES: dict[str, Venue] = {
@@ -74,3 +75,15 @@ async def try_stream(venue: Venue) -> None:
             pass
     except (WebSocketException, OSError, TimeoutError) as error:
         raise NoStream(str(error) or type(error).__name__) from None
+
+
+def read_again(exchange: str, payload: str, symbol: str | None, received_us: int) -> Kline | BadFrame:
+    """The closed second of a frame or row that could not be used when it came, as this version reads it; of no epoch.
+
+    ``payload`` is that of the `BadFrame`, ``symbol`` whose it is, where that was known. The kline's source is ``repair``:
+    of the stream is what comes live, whose latency is measured, and which comes in the order of time. Raises `UserError` for an
+    exchange that is none of ours.
+    """
+    from rtchart.exchange.binance.again import read_again
+
+    return read_again(venue(exchange).name, payload, symbol, received_us)

@@ -240,6 +240,17 @@ class BinanceRest:
         return kind(f"{self._venue.rest}{answer.url.path} refused: {said}")
 
 
+def read_row(exchange: str, symbol: str, row: bytes) -> Kline:
+    """The second of a row that is on its own. Raises `InvalidKline`, and msgspec's `DecodeError`.
+
+    A row does not say when it was answered, which is to be its version. So it gets the lowest that a closed second can have,
+    and whatever else came for the second counts more.
+    """
+    read = msgspec.json.decode(row, type=Row)
+    open_time = milliseconds(read.open_time)
+    return check(_kline(exchange, symbol, open_time, read, milliseconds(read.close_time) + 1, "repair"))
+
+
 def _kline(exchange: str, symbol: str, open_time: int, row: Row, version: int, source: Source) -> Kline:
     return Kline(
         exchange=exchange,
