@@ -40,7 +40,10 @@ class Row(NamedTuple):
 
 
 def rows(command: click.Command) -> Iterable[Row]:
-    """The command's options, in its order."""
+    """The command's options, in its order; a group's are those of its commands."""
+    if isinstance(command, click.Group):
+        yield from dict.fromkeys(row for one in command.commands.values() for row in rows(one))
+        return
     context = click.Context(command)
     for option in command.params:
         if isinstance(option, click.Option) and isinstance(option.envvar, str):

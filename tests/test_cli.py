@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -37,11 +38,23 @@ def test_each_command_explains_itself(name: str) -> None:
     assert text.startswith(f"Usage: rtchart {name} ")
 
 
+def options(command: click.Command) -> Iterator[click.Option]:
+    """The command's; a group's are those of its commands."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            yield from options(each)
+    for parameter in command.params:
+        if not isinstance(parameter, click.Argument):
+            assert isinstance(parameter, click.Option)
+            yield parameter
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_option_is_an_environment_variable_of_its_name(name: str) -> None:
-    command: click.Command = importlib.import_module(COMMANDS[name][0]).command
-    for option in command.params:
-        assert isinstance(option, click.Option) and option.help
+    found = list(options(importlib.import_module(COMMANDS[name][0]).command))
+    assert found
+    for option in found:
+        assert option.help
         if option.name not in ("help", "version"):
             assert option.name and option.envvar == f"RTCHART_{option.name.upper()}"
 

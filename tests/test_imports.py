@@ -49,17 +49,19 @@ def packages() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
-MODULES = {extra(name): module for name, (module, _) in COMMANDS.items()} | {"operator": "rtchart_operator.command"}
+MODULES = [(extra(name), module) for name, (module, _) in COMMANDS.items()] + [("operator", "rtchart_operator.command")]
+# What a person runs in the operator's image.
+MODULES += [("operator", module) for name, (module, _) in COMMANDS.items() if extra(name) in ("store", "tools")]
 
 
-@pytest.mark.parametrize("of", MODULES)
-def test_a_command_imports_its_own_extras_packages_only(of: str, packages: Mapping[str, list[str]]) -> None:
+@pytest.mark.parametrize(("of", "module"), MODULES)
+def test_a_command_imports_its_own_extras_packages_only(of: str, module: str, packages: Mapping[str, list[str]]) -> None:
     installed = closure("rtchart", frozenset({of}))
     allowed = {
         package for package, distributions in packages.items() if installed.intersection(map(canonicalize_name, distributions))
     }
     process = subprocess.run(
-        [sys.executable, "-c", PROGRAM, ",".join({*allowed, "rtchart", "rtchart_operator"}), MODULES[of]],
+        [sys.executable, "-c", PROGRAM, ",".join({*allowed, "rtchart", "rtchart_operator"}), module],
         capture_output=True,
         text=True,
         timeout=60,

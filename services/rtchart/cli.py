@@ -16,10 +16,11 @@ COMMANDS = {
     "web": ("rtchart.web.command", "Serve the page, the API and the live socket."),
     "migrate": ("rtchart.store.command", "Bring the database's schema to this version."),
     "doctor": ("rtchart.tools.doctor.command", "Check what rtchart stands on, and say what to do about each."),
+    "dead-letters": ("rtchart.tools.dead_letters", "List, show, replay or drop what could not be used."),
     "exchange": ("rtchart.sim.command", "Simulate the exchange: its WebSocket and REST on one port."),
 }
 
-_EXTRAS = {"migrate": "store", "doctor": "tools", "exchange": "sim"}
+_EXTRAS = {"migrate": "store", "doctor": "tools", "dead-letters": "tools", "exchange": "sim"}
 """Of the commands that are not named like theirs."""
 
 

@@ -1,0 +1,112 @@
+"""Letters as a person reads them."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtchart.core.interval import DAY, HOUR
+from rtchart.core.messages import DeadLetter
+from rtchart.tools.letter_text import plain, since, table, whole
+from rtchart.tools.letters import Letter, LetterId
+
+NOW = 1_763_802_000_123
+"""2025-11-22T09:00:00.123Z."""
+CONTENT = DeadLetter(
+    at=NOW,
+    stage="inserter",
+    reason="refused_row",
+    detail="value out of range",
+    payload='{"trades":1099511627776,"open":"1.50"}',
+    exchange="sim",
+    symbol="BTCUSDT",
+    topic="rtchart.klines",
+    partition=3,
+    offset=42,
+)
+
+
+def letter(id: str = "db-17", **changes: object) -> Letter:
+    return Letter(LetterId.parse(id), msgspec.structs.replace(CONTENT, **changes))
+
+
+def test_a_line_each_with_the_detail_cut_where_the_terminal_ends() -> None:
+    frame = {"stage": "producer", "symbol": None, "detail": "two\nlines " + "x" * 100}
+    head, first, second = table([letter(), letter("kafka-4", **frame)], 90).splitlines()
+    assert head.split() == ["ID", "TIME", "(UTC)", "STAGE", "REASON", "SYMBOL", "DETAIL"]
+    assert first.split() == [
+        "db-17",
+        "2025-11-22",
+        "09:00:00",
+        "inserter",
+        "refused_row",
+        "sim:BTCUSDT",
+        *CONTENT.detail.split(),
+    ]
+    assert second.split()[5] == "-"
+    assert "two lines xx" in second and second.endswith("…") and len(second) == 90
+
+
+def test_the_whole_has_every_fact_and_json_is_indented_as_it_is() -> None:
+    assert whole(letter()) == (
+        "db-17\n"
+        "  at        2025-11-22 09:00:00.123 UTC\n"
+        "  stage     inserter\n"
+        "  reason    refused_row\n"
+        "  detail    value out of range\n"
+        "  exchange  sim\n"
+        "  symbol    BTCUSDT\n"
+        "  record    rtchart.klines, partition 3, offset 42\n"
+        "  payload\n"
+        '{\n  "trades": 1099511627776,\n  "open": "1.50"\n}'
+    )
+
+
+def test_what_is_no_json_is_shown_as_it_came_and_cannot_command_the_terminal() -> None:
+    shown = whole(letter(payload="{rubbish\n\x1b[2J", topic=None))
+    assert shown.endswith("  payload\n{rubbish\n\\x1b[2J")
+    assert "record" not in shown
+
+
+@given(st.text())
+def test_plain_text_is_printable(text: str) -> None:
+    assert plain(text).isprintable()
+    assert plain(plain(text)) == plain(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("90s", NOW - 90_000),
+        ("15m", NOW - 900_000),
+        ("6h", NOW - 6 * HOUR),
+        ("7d", NOW - 7 * DAY),
+        ("999999999d", 0),
+        ("2025-11-22", 1_763_769_600_000),
+        ("2025-11-22T09:00", 1_763_802_000_000),
+        ("2025-11-22T09:00:00Z", 1_763_802_000_000),
+        ("2025-11-22 10:00+01:00", 1_763_802_000_000),
+    ],
+)
+def test_times_are_durations_before_now_or_utc(text: str, time: int) -> None:
+    assert since(text, NOW) == time
+
+
+@pytest.mark.parametrize("text", ["", "7", "7w", "-1h", "yesterday", "٣h"])
+def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ValueError, match=r"neither a duration such as 90s.* nor a time such as 2025-11-22T09:00"):
+        since(text, NOW)
+
+
+@given(st.sampled_from(["db", "kafka"]), st.integers(0, 10**18 - 1))
+def test_an_id_is_read_as_it_is_written(place: str, number: int) -> None:
+    assert LetterId.parse(f"{place}-{number}") == (place, number)
+    assert str(LetterId.parse(f"{place}-{number}")) == f"{place}-{number}"
+
+
+@pytest.mark.parametrize("text", ["", "17", "db", "db-", "db-x", "db--1", "DB-1", "topic-1", f"db-{10**18}", "db-١"])
+def test_what_is_no_id_is_refused_with_examples(text: str) -> None:
+    with pytest.raises(ValueError, match="no letter's id; one is db-17"):
+        LetterId.parse(text)
