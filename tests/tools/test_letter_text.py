@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from rtchart.core.interval import DAY, HOUR
 from rtchart.core.messages import DeadLetter
-from rtchart.tools.letter_text import plain, since, table, whole
-from rtchart.tools.letters import Letter, LetterId
+from rtchart.tools.dead_letters.letters import Letter, LetterId
+from rtchart.tools.dead_letters.text import plain, since, table, whole
 
 NOW = 1_763_802_000_123
 """2025-11-22T09:00:00.123Z."""

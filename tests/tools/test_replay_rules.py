@@ -12,7 +12,7 @@ from rtchart.core.interval import DAY, HOUR, SECOND
 from rtchart.core.kline import Identity, Kline
 from rtchart.core.messages import Absent, DeadLetter, decode_kline_message, encode
 from rtchart.core.symbol import DesiredSymbol
-from rtchart.tools.replay import Refused, give
+from rtchart.tools.dead_letters.replay import Refused, give
 from tests.exchange import klines as frames
 from tests.klines import kline
 

@@ -20,9 +20,9 @@ from rtchart.process.health import Health
 from rtchart.process.options import F, option
 from rtchart.process.run import Process, run
 from rtchart.store import options as database_options
-from rtchart.tools import letter_text as text
-from rtchart.tools.letters import GONE, Extent, Letter, LetterId, Letters, Place, Wish
-from rtchart.tools.replay import replay
+from rtchart.tools.dead_letters import text
+from rtchart.tools.dead_letters.letters import GONE, Extent, Letter, LetterId, Letters, Place, Wish
+from rtchart.tools.dead_letters.replay import replay
 
 WHOSE: dict[Place, str] = {"db": "the inserter's letters (db-…)", "kafka": "the producer's letters (kafka-…)"}
 

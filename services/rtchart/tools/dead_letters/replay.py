@@ -27,7 +27,7 @@ from rtchart.exchange.base import BadFrame
 from rtchart.exchange.clock import MAX_LEAP
 from rtchart.exchange.venues import VENUES, read_again
 from rtchart.process.clock import now_us
-from rtchart.tools.letters import PAGE, Extent, Letter, LetterId, Letters, Place
+from rtchart.tools.dead_letters.letters import PAGE, Extent, Letter, LetterId, Letters, Place
 
 PATIENCE = 15.0
 """Seconds that Kafka has for a page of letters."""

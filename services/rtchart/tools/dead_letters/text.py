@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from rtchart.core.interval import DAY, HOUR, MINUTE, SECOND
-from rtchart.tools.letters import Letter
+from rtchart.tools.dead_letters.letters import Letter
 
 _HEAD = ("ID", "TIME (UTC)", "STAGE", "REASON", "SYMBOL", "DETAIL")
 _LEAST = 20
