@@ -66,14 +66,19 @@ class Pipeline:
     async def start(self, *names: str) -> None:
         """Start these services, or all."""
         for name in names or self._options:
-            options = {f"RTCHART_{key}": value for key, value in self._of(name).items()}
             with (self._folder / f"{name}.log").open("ab") as log:
                 self._processes[name] = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "rtchart", name.partition("#")[0]),
-                    env={**os.environ, **options},
-                    stdout=log,
-                    stderr=log,
+                    *self.command(name.partition("#")[0]), env=self.environment(name), stdout=log, stderr=log
                 )
+
+    @staticmethod
+    def command(*arguments: str) -> tuple[str, ...]:
+        """What runs `rtchart` with these arguments."""
+        return (sys.executable, "-m", "rtchart", *arguments)
+
+    def environment(self, name: str, **others: str) -> dict[str, str]:
+        """What a service runs in, or another command with its options, some of them other ones."""
+        return {**os.environ, **{f"RTCHART_{key}": value for key, value in {**self._of(name), **others}.items()}}
 
     def _of(self, name: str) -> dict[str, str]:
         kind, number, _ = name.partition("#")
