@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -27,12 +27,19 @@ def row(open_time: int, *, unit: int = 1, price: str = "1.5") -> list[object]:
 
 
 @asynccontextmanager
-async def client(script: Script, *, now: int | None = NOW, budget: WeightBudget | None = None) -> AsyncIterator[BinanceRest]:
+async def client(
+    script: Script,
+    *,
+    now: int | None = NOW,
+    budget: WeightBudget | None = None,
+    blocked: Callable[[float], None] | None = None,
+) -> AsyncIterator[BinanceRest]:
     clock = VenueClock(local=lambda: 0.0)
     if now is not None:
         clock.set(now)
     async with http_server(script) as url:
-        rest = BinanceRest(Venue("binance", "", url), clock, budget=budget, first_backoff=0.01, timeout=1.0)
+        venue = Venue("binance", "", url)
+        rest = BinanceRest(venue, clock, budget=budget, first_backoff=0.01, timeout=1.0, blocked=blocked)
         try:
             yield rest
         finally:
@@ -199,9 +206,11 @@ async def test_told_to_wait_everyone_waits(status: int) -> None:
         return Reply({"serverTime": NOW})
 
     budget = WeightBudget()
-    async with client(script, budget=budget) as rest:
+    told: list[float] = []
+    async with client(script, budget=budget, blocked=told.append) as rest:
         await rest.time()
         assert len(times) == 2
+        assert told == [1.0]
         assert times[1] - times[0] > 0.9
     budget.block(300.0, time.monotonic())
     assert 299.0 < budget.delay(1, time.monotonic()) <= 300.0

@@ -175,14 +175,16 @@ class World(RuleBasedStateMachine):
         self.awaited = set(self.windows)
 
     @precondition(lambda self: self.ledger.watermark > self.first)
-    @rule(before=seconds, length=seconds)
-    def seconds_are_lost_behind_kafka(self, before: int, length: int) -> None:
-        """After the watermark passed them."""
+    @rule(before=seconds, length=seconds, told=st.booleans())
+    def seconds_are_lost_behind_kafka(self, before: int, length: int, told: bool) -> None:
+        """After the watermark passed them. Whoever missed them has told of the gap, or leaves that to the ledger."""
         first = self.ledger.watermark - before * S
         lost = set(range(first, min(first + length * S, self.ledger.watermark), S)) & self.acked - self.unpromised
         for low, high in seconds_of(lost):
-            self.told.update(range(low, high, S))
-            self.ledger.request(low, high, self.now)
+            if told:
+                self.told.update(range(low, high, S))
+            self.ledger.request(low, high, self.now, "offset_lost" if told else "verify")
+        self.announce()
         self.acked -= lost
         self.requested |= lost
 

@@ -168,6 +168,23 @@ def test_what_was_lost_behind_kafka_is_asked_for_and_does_not_hold_the_watermark
     assert (made.requests, made.gaps) == ([], [])
 
 
+def test_what_a_comparison_found_is_announced_once_and_again_when_the_word_was_lost() -> None:
+    made, now = known(seconds=10), T + 11 * S
+    made.request(T + 2 * S, T + 4 * S, now, "verify")
+    made.request(T + 6 * S, T + 7 * S, now)
+    assert announced(made) == [(2 * S, 4 * S, "verify")]
+    assert announced(made) == []
+    made.unannounced(T + 2 * S, T + 4 * S)
+    assert announced(made) == [(2 * S, 4 * S, "verify")]
+    assert made.ask(now) == (T + 2 * S, T + 7 * S)
+    # They may be there, and others: whatever the venue has is published.
+    made.on_answer(T + 2 * S, T + 7 * S, range(T + 2 * S, T + 7 * S, S), now)
+    made.mark()
+    assert made.lost(T + 2 * S, T + 3 * S, now)  # fetched again, and no news
+    assert announced(made) == []
+    assert made.watermark == T + 10 * S
+
+
 def test_what_is_asked_for_and_was_not_acknowledged_is_a_gap_like_any_other() -> None:
     made = known(seconds=3)
     made.on_kline(T + 3 * S, T + 4_010, T + 4_010)

@@ -89,6 +89,20 @@ async def test_it_ends_when_kafka_has_the_seconds_again_and_not_before() -> None
     assert ledger.watermark == watermark
 
 
+async def test_what_is_stored_otherwise_than_the_exchange_has_it_is_announced_before_it_comes() -> None:
+    asked = Asked()
+    ledger = await asked.begin()
+    other = replace(LOST, reason="verify")
+    asked.requests.take({KEY: other})
+    await asked.requests.look()
+    await repaired(asked.world, ledger)
+    assert [(gap.start, gap.end, gap.reason) for gap in asked.world.gaps] == [(LOST.start, LOST.end, "verify")]
+    assert seconds_of(asked.world.published) == [(LOST.start, LOST.end)]
+    await asked.acknowledge(ledger)
+    await asked.requests.look()
+    assert asked.ended == [KEY]
+
+
 async def test_a_ledger_that_is_made_anew_is_told_again() -> None:
     asked = Asked()
     await asked.begin()

@@ -17,9 +17,9 @@ Range = tuple[int, int]
 """Half-open ``[start, end)`` in milliseconds, both whole seconds."""
 
 GapState = Literal["open", "repaired", "absent"]
-GapReason = Literal["step", "silence", "reconnect", "start", "offset_lost"]
-"""Why it was opened: open_time stepped, no kline for 5 s, the connection was new, the producer was, or Kafka's log had
-been cut off before it was read."""
+GapReason = Literal["step", "silence", "reconnect", "start", "offset_lost", "verify"]
+"""Why it was opened: open_time stepped, no kline for 5 s, the connection was new, the producer was, Kafka's log had been cut
+off before it was read, or a comparison with the exchange (``rtchart verify --repair``) found the stored seconds not as its."""
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):

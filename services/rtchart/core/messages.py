@@ -21,7 +21,8 @@ from rtchart.core.symbol import DesiredSymbol
 class GapOpened(msgspec.Struct, frozen=True, tag_field="type", tag="gap"):
     """On ``rtchart.klines``: seconds ``[start, end)`` (ms) did not come. What fills them follows on the same partition.
 
-    On ``rtchart.repairs``: they were lost from Kafka before they were stored, and somebody is to ask the exchange for them.
+    On ``rtchart.repairs``: they were lost from Kafka before they were stored (or are stored, and not as the exchange has them,
+    with the reason ``verify``), and somebody is to ask the exchange for them.
     """
 
     exchange: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -53,14 +54,30 @@ def connect(venue: Venue, clock: VenueClock) -> tuple[Stream, Rest]:
     return BinanceStream(venue), connect_rest(venue, clock)
 
 
-def connect_rest(venue: Venue, clock: VenueClock, *, first_backoff: float | None = None) -> Rest:
+def connect_rest(
+    venue: Venue,
+    clock: VenueClock,
+    *,
+    first_backoff: float | None = None,
+    share: float | None = None,
+    blocked: Callable[[float], None] | None = None,
+) -> Rest:
     """The venue's REST client alone, for who streams nothing and has no packages for it.
 
-    ``first_backoff`` (s) is for who is told soon what is wrong rather than late that nothing is.
+    ``first_backoff`` (s) is for who is told soon what is wrong rather than late that nothing is. ``share`` is how much of the
+    venue's rate limit it may use, others at this address included; None: as the producer. ``blocked`` is told of each time that
+    the venue says to wait, and for how many seconds.
     """
+    from rtchart.exchange.binance.limits import WeightBudget
     from rtchart.exchange.binance.rest import FIRST_BACKOFF, BinanceRest
 
-    return BinanceRest(venue, clock, first_backoff=FIRST_BACKOFF if first_backoff is None else first_backoff)
+    return BinanceRest(
+        venue,
+        clock,
+        budget=WeightBudget() if share is None else WeightBudget(share=share),
+        first_backoff=FIRST_BACKOFF if first_backoff is None else first_backoff,
+        blocked=blocked,
+    )
 
 
 async def try_stream(venue: Venue) -> None:

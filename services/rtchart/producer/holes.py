@@ -13,8 +13,8 @@ from rtchart.core.gap import GapReason
 HoleKind = Literal["gap", "quiet", "history", "request"]
 """Why seconds are asked for. ``gap``: they were promised. ``quiet``: from before the first kline of a new symbol, which nobody
 was promised: no gap, and nothing is said of what the venue lacks of it. ``history``: from before the symbol was asked for:
-no gap either, and one answer settles it. ``request``: Kafka had them, and lost them before they were stored; who was to
-store them told of the gap.
+no gap either, and one answer settles it. ``request``: Kafka had them, and lost them before they were stored, or they are not
+stored as the venue has them; somebody else found that out.
 """
 
 
@@ -29,7 +29,7 @@ class Hole(msgspec.Struct):
     lacked_at: int | None = None
     """When the venue first said that it has none of them."""
     announced: bool = False
-    """Whether a `GapOpened` was handed over for it."""
+    """Whether a `GapOpened` was handed over for it, or whoever asked for it has told of the gap."""
     kind: HoleKind = "gap"
 
     @property

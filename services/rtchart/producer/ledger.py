@@ -238,7 +238,7 @@ class Ledger:
 
     def announce(self) -> list[Hole]:
         """The holes that nobody was told of; they count as handed over."""
-        new = [hole for hole in self.holes if hole.kind == "gap" and not hole.announced]
+        new = [hole for hole in self.holes if hole.kind in ("gap", "request") and not hole.announced]
         for hole in new:
             hole.announced = True
         return new
@@ -259,19 +259,22 @@ class Ledger:
                 owed = True
                 self._left[kind].append(part)
                 for low, high in self._no_holes(*part):
-                    self._open(low, high, reason, now, kind=kind)
+                    self._open(low, high, reason, now, kind=kind, announced=True)
         self._open_again(start, end, "step", now)
         return owed or start >= self.watermark
 
-    def request(self, start: int, end: int, now: int) -> None:
-        """Seconds that Kafka had acknowledged were lost behind it, and whoever missed them has told of the gap."""
+    def request(self, start: int, end: int, now: int, reason: GapReason = "offset_lost") -> None:
+        """Seconds that Kafka had acknowledged were lost behind it, or became others.
+
+        Whoever missed lost ones (``offset_lost``) has told of the gap; of others nobody has.
+        """
         end = min(end, self.expected)
         below = subtract(self._no_holes(start, min(end, self.watermark)), self.requests)
         self.requests = normal([*self.requests, *below])
         self._left["request"] += below
         for part in below:
-            self._open(*part, "offset_lost", now, kind="request")
-        self._open_again(start, end, "offset_lost", now)
+            self._open(*part, reason, now, kind="request", announced=reason == "offset_lost")
+        self._open_again(start, end, reason, now)
 
     def unannounced(self, start: int, end: int) -> None:
         """The announcement of these holes did not get through."""
@@ -311,9 +314,11 @@ class Ledger:
         self._open(self.expected, end, reason, ask_at, kind="quiet" if first else "gap")
         self.expected = end
 
-    def _open(self, start: int, end: int, reason: GapReason, ask_at: int, *, kind: HoleKind = "gap") -> None:
+    def _open(
+        self, start: int, end: int, reason: GapReason, ask_at: int, *, kind: HoleKind = "gap", announced: bool = False
+    ) -> None:
         """Add a hole where there is none; it becomes part of a neighbour that is as new as it."""
-        new = Hole(start, end, reason, ask_at, kind=kind)
+        new = Hole(start, end, reason, ask_at, announced=announced, kind=kind)
         holes = sorted([*self.holes, new], key=lambda hole: hole.start)
         self.holes = holes[:1]
         for hole in holes[1:]:

@@ -1,4 +1,5 @@
-"""Repairs that others ask for: seconds that Kafka lost after it had acknowledged them, and before they were stored.
+"""Repairs that others ask for: seconds that Kafka lost after it had acknowledged them, and before they were stored, and
+those that are not stored as the venue has them.
 
 The watermark is past them, so what is to be done is kept on ``rtchart.repairs``, by whoever missed them, until it is done:
 fetched, or absent, and acknowledged. Killed at any moment, the next producer finds it there.
@@ -81,5 +82,5 @@ class Requests:
         if self._given.get(key) is not ledger:
             now = self._producer.clock.now()
             self._given[key] = ledger
-            ledger.request(max(gap.start, track.desired.raw_floor(now)), gap.end, now)
+            ledger.request(max(gap.start, track.desired.raw_floor(now)), gap.end, now, gap.reason)
         return not common([(gap.start, gap.end)], ledger.requests)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable
 from typing import TypeVar
 
 import httpx
@@ -98,11 +98,14 @@ class BinanceRest:
         budget: limits.WeightBudget | None = None,
         first_backoff: float = FIRST_BACKOFF,
         timeout: float = TIMEOUT,
+        blocked: Callable[[float], None] | None = None,
     ) -> None:
+        """``blocked`` is told of each time that the venue says to wait (429, 418), and for how many seconds."""
         self.budget = budget or limits.WeightBudget()
         self._venue = venue
         self._clock = clock
         self._first_backoff = first_backoff
+        self._blocked = blocked
         self._http = Client(base_url=venue.rest, timeout=timeout)
 
     @property
@@ -210,7 +213,10 @@ class BinanceRest:
                 self.budget.told(int(used), now)
             status = answer.status_code
             if status in _WAIT:
-                self.budget.block(_retry_after(answer), now)
+                wait = _retry_after(answer)
+                self.budget.block(wait, now)
+                if self._blocked is not None:
+                    self._blocked(wait)
             elif status == 403 or status >= 500:  # a firewall, or a server that is not well
                 failures.append(f"HTTP {status}")
             elif status != 200:
