@@ -18,9 +18,16 @@ COMMANDS = {
     "doctor": ("rtchart.tools.doctor.command", "Check what rtchart stands on, and say what to do about each."),
     "dead-letters": ("rtchart.tools.dead_letters.command", "List, show, replay or drop what could not be used."),
     "exchange": ("rtchart.sim.command", "Simulate the exchange: its WebSocket and REST on one port."),
+    "verify": ("rtchart.tools.verify.command", "Compare what is stored with the exchange's own record."),
 }
 
-_EXTRAS = {"migrate": "store", "doctor": "tools", "dead-letters": "tools", "exchange": "sim"}
+    "doctor": ("rtchart.tools.doctor.command", "Check what rtchart stands on, and say what to do about each."),
+    "verify": ("rtchart.tools.verify.command", "Compare what is stored with the exchange's own record."),
+    "dead-letters": ("rtchart.tools.dead_letters.command", "List, show, replay or drop what could not be used."),
+    "exchange": ("rtchart.sim.command", "Simulate the exchange: its WebSocket and REST on one port."),
+}
+
+_EXTRAS = {"migrate": "store", "doctor": "tools", "verify": "tools", "dead-letters": "tools", "exchange": "sim"}
 """Of the commands that are not named like theirs."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -52,6 +53,13 @@ async def ensure_topics(cluster: Cluster, topics: tuple[Topic, ...] = TOPICS) ->
         for topic in topics:
             await _keep(cluster, admin, topic)
         return made
+
+
+async def missing_topics(cluster: Cluster, topics: Iterable[Topic]) -> list[str]:
+    """Which of the topics are not there, by their names on the cluster. Makes none. Raises `Unavailable`."""
+    async with cluster.admin() as admin:
+        there = set(await admin.list_topics())
+    return [cluster.name(topic) for topic in topics if cluster.name(topic) not in there]
 
 
 def _contradiction(making: Making) -> str | None:

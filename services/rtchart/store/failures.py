@@ -35,6 +35,11 @@ def is_missing_partition(error: BaseException) -> bool:
     return isinstance(error, asyncpg.CheckViolationError) and "no partition of relation" in str(error)
 
 
+def is_forbidden(error: BaseException) -> bool:
+    """Whether the database's user lacks the right to do it."""
+    return isinstance(error, asyncpg.InsufficientPrivilegeError)
+
+
 def is_outage(error: BaseException) -> bool:
     """Whether trying again later can help: connection lost, deadlock, disk full, out of connections, a timeout, no schema yet.
 

@@ -1,0 +1,1 @@
+"""``rtchart verify``: what is stored, compared with what the exchange has, second for second and candle for candle."""
