@@ -16,12 +16,6 @@ COMMANDS = {
     "web": ("rtchart.web.command", "Serve the page, the API and the live socket."),
     "migrate": ("rtchart.store.command", "Bring the database's schema to this version."),
     "doctor": ("rtchart.tools.doctor.command", "Check what rtchart stands on, and say what to do about each."),
-    "dead-letters": ("rtchart.tools.dead_letters.command", "List, show, replay or drop what could not be used."),
-    "exchange": ("rtchart.sim.command", "Simulate the exchange: its WebSocket and REST on one port."),
-    "verify": ("rtchart.tools.verify.command", "Compare what is stored with the exchange's own record."),
-}
-
-    "doctor": ("rtchart.tools.doctor.command", "Check what rtchart stands on, and say what to do about each."),
     "verify": ("rtchart.tools.verify.command", "Compare what is stored with the exchange's own record."),
     "dead-letters": ("rtchart.tools.dead_letters.command", "List, show, replay or drop what could not be used."),
     "exchange": ("rtchart.sim.command", "Simulate the exchange: its WebSocket and REST on one port."),

@@ -26,6 +26,7 @@ from rtchart.local import jars
 from rtchart.local.backoff import Backoff
 from rtchart.local.choice import LIVE, SIMULATED, choose, unreachable
 from rtchart.local.engine import Engine
+from rtchart.local.environment import told
 from rtchart.local.folder import data_folder, instance_of, symbols_folder
 from rtchart.local.kafka import Kafka
 from rtchart.local.manifests import read_folder
@@ -114,14 +115,22 @@ class Up:
             )
             for service in pipeline(setting):
                 supervisor.start(service)
+            addresses = {
+                "EXCHANGE": venue.name,
+                "EXCHANGE_REST": venue.rest,
+                "KAFKA": kafka,
+                "TOPIC_PREFIX": options.topic_prefix,
+                "DATABASE": databases[SUPERUSER],
+            }
             async with self._symbols(manifests, cluster, venue, current) as symbols:
-                await _all(
-                    symbols.follow(),
-                    self._announce(admin_ports["web"], venue),
-                    follow_status(self._screen, admin_ports, venue.name),
-                    Sweeper(databases[SUPERUSER], now_ms).run(),
-                    *(engine.keep(self._screen.warn, supervisor.hurry, Backoff()) for engine in self._engines),
-                )
+                with told(folder, addresses):
+                    await _all(
+                        symbols.follow(),
+                        self._announce(admin_ports["web"], venue),
+                        follow_status(self._screen, admin_ports, venue.name),
+                        Sweeper(databases[SUPERUSER], now_ms).run(),
+                        *(engine.keep(self._screen.warn, supervisor.hurry, Backoff()) for engine in self._engines),
+                    )
         finally:
             say("stopping")
             await supervisor.stop(STOP_ORDER, within=_SERVICE_STOPS_WITHIN)
