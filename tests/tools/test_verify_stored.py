@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 
 from rtchart.core.candle import of_second
-from rtchart.core.interval import HOUR, INTERVALS, MINUTE, SECOND
+from rtchart.core.interval import DAY, HOUR, INTERVALS, MINUTE, SECOND
 from rtchart.core.kline import Identity, Kline
 from rtchart.core.symbol import DesiredSymbol, raw_floor
 from rtchart.exchange.clock import VenueClock
@@ -155,15 +155,18 @@ async def test_what_the_aggregator_has_not_done_for_long_is_told(ground: Ground)
     now = settled()
     start = now - 8 * MINUTE
     await ground.have(start, now)
-    await ground.connection.execute("DELETE FROM candle WHERE open_time IN ($1, $2)", start, start + MINUTE)
+    await ground.connection.execute("DELETE FROM candle WHERE open_time = $1", start)
+    await ground.connection.execute("UPDATE candle SET close = close + 1 WHERE open_time = $1", start + MINUTE)
     for minute, waits in ((start, 10 * MINUTE), (start + MINUTE, MINUTE)):
         await klines.append_checkpoints(ground.connection, {ground.symbol_id: [minute]}, at=now_ms() - waits)
     said = await ground.verify(start, now)
     assert said.found("waiting") == [("1m", start, start + MINUTE, "seconds of it wait for the aggregator")]
-    assert (said.code, said.found("no_candle")) == (1, [])
+    assert said.code == 1
+    assert said.found("no_candle") == said.found("fold") == said.found("candle") == []
     await ground.connection.execute("DELETE FROM checkpoint")
     said = await ground.verify(start, now)
-    assert said.found("no_candle") == [("1m", start, start + 2 * MINUTE, "60 s of it are stored")]
+    assert said.found("no_candle") == [("1m", start, start + MINUTE, "60 s of it are stored")]
+    assert said.found("fold") == said.found("candle") == [("1m", start + MINUTE, start + 2 * MINUTE, "")]
 
 
 async def test_of_an_interval_that_is_being_filled_the_part_that_is_not_is_left_out(ground: Ground) -> None:
@@ -175,6 +178,16 @@ async def test_of_an_interval_that_is_being_filled_the_part_that_is_not_is_left_
     said = await ground.verify(start, now)
     assert said.found("no_candle") == [("5m", start + 5 * MINUTE, now, "300 s of it are stored")]
     assert any("are being folded anew" in note for note in said.objects[-1]["notes"])
+
+
+async def test_candles_that_are_kept_for_less_long_than_their_seconds_are_not_missing(ground: Ground) -> None:
+    start = now_ms() // DAY * DAY - DAY - 10 * MINUTE
+    wanted = DesiredSymbol("sim", SYMBOL, 1, intervals=("1m",), kline_hours=72, candle_days=1)
+    await symbols.want(ground.connection, [wanted])
+    await ground.have(start, start + 20 * MINUTE)
+    await ground.connection.execute("DELETE FROM candle WHERE open_time < $1", start + 10 * MINUTE)
+    (compared,) = (await ground.verify(start, start + 20 * MINUTE)).objects
+    assert (compared["whole"], compared["seconds"], compared["candles_with_fold"]) == (True, 1200, {"1m": 10})
 
 
 async def test_a_symbol_that_the_exchange_does_not_know_any_more_could_not_be_compared(ground: Ground) -> None:

@@ -87,8 +87,8 @@ def against_fold(
     for time in times:
         end = interval.next_open(time)
         candle, fresh = stored.get(time), made.get(time)
-        if _touches(waiting, (time, end)):
-            if _touches(overdue, (time, end)) and (candle is None or fresh is None or not _equal(candle, fresh)):
+        if touches(waiting, (time, end)):
+            if touches(overdue, (time, end)) and (candle is None or fresh is None or not _equal(candle, fresh)):
                 yield _finding("waiting", interval, time, "seconds of it wait for the aggregator")
         elif candle is None and fresh is not None:
             yield _finding("no_candle", interval, time, f"{fresh.received} s of it are stored")
@@ -138,5 +138,6 @@ def _equal(candle: Candle, made: Candle) -> bool:
     return candle.received == made.received and same(figures(candle), figures(made))
 
 
-def _touches(ranges: Sequence[Range], period: Range) -> bool:
+def touches(ranges: Iterable[Range], period: Range) -> bool:
+    """Whether the period has a second of the ranges."""
     return any(start < period[1] and period[0] < end for start, end in ranges)

@@ -8,15 +8,15 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from rtchart.core.candle import Candle
-from rtchart.core.gap import Gap, Range, normal, seconds_of, subtract
-from rtchart.core.interval import SECOND, Interval
+from rtchart.core.gap import Gap, Range, normal, seconds_of
+from rtchart.core.interval import MINUTE, SECOND, Interval
 from rtchart.core.kline import Identity
 from rtchart.exchange.base import Rest, UnknownSymbol
 from rtchart.process.clock import now_ms
 from rtchart.store import comparison, history, klines
 from rtchart.store.database import Connection
 from rtchart.store.history import Page
-from rtchart.tools.verify.candles import Lacks, against_exchange, against_fold, incomplete, periods
+from rtchart.tools.verify.candles import Lacks, against_exchange, against_fold, incomplete, periods, touches
 from rtchart.tools.verify.compare import Difference, Figures, Finding, differences, figures, grouped, split
 from rtchart.tools.verify.report import Report, at
 from rtchart.tools.verify.stored import ALL, Subject, read
@@ -126,7 +126,8 @@ class Candles:
             floor = subject.floor()
             state = await read(connection, subject, intervals, (max(window[0], floor), window[1]), window)
         for interval in intervals:
-            stored, times = state.stored[interval.name], list(periods(interval, window))
+            oldest = subject.series.floor(interval, now_ms() + MINUTE)
+            stored, times = state.stored[interval.name], [time for time in periods(interval, window) if time >= oldest]
             filled = state.filled.get(interval.name, 0)
             if any(time < filled for time in times):
                 before = at(min(filled, window[1]))
@@ -147,22 +148,18 @@ class Candles:
             report.findings += folds
             if folded := sum(time in stored for time in kept):
                 report.folds[interval.name] = folded
-            told = subtract(
-                [(time, interval.next_open(time)) for time in times],
-                [*state.waiting, *((one.start, one.end) for one in folds)],
-            )
-            await self._with_exchange(interval, stored, times, floor, told)
+            settled = [time for time in times if not touches(state.waiting, (time, interval.next_open(time)))]
+            await self._with_exchange(interval, stored, settled, floor, [(one.start, one.end) for one in folds])
 
     async def _with_exchange(
         self, interval: Interval, stored: dict[int, Candle], times: list[int], floor: int, told: list[Range]
     ) -> None:
-        """Complete candles against the exchange's, and why the others are not complete, where the ``told`` ranges have them."""
-        report, series = self.report, self.subject.series
+        """Complete candles against the exchange's, and why the others are not, but for those that are ``told`` of."""
+        report = self.report
         complete = {
             time: figures(stored[time]) for time in times if time in stored and stored[time].received >= interval.expected(time)
         }
-        oldest = max(self.lacks.began, series.floor(interval, now_ms()))
-        lacking = [time for time in times if time not in stored and oldest <= time < floor]
+        lacking = [time for time in times if time not in stored and self.lacks.began <= time < floor]
         theirs = await self._theirs(interval, [*complete, *lacking])
         if complete:
             report.exchanges[interval.name] = len(complete)
@@ -170,7 +167,7 @@ class Candles:
         found += [
             incomplete(interval, time, stored[time].received, self.lacks)
             for time in times
-            if time in stored and time not in complete and not subtract([(time, interval.next_open(time))], told)
+            if time in stored and time not in complete and not touches(told, (time, interval.next_open(time)))
         ]
         found += [incomplete(interval, time, 0, self.lacks) for time in lacking if time in theirs]
         report.findings += grouped(found)

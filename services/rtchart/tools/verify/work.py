@@ -72,6 +72,7 @@ class Verify:
     """The exit code, when it has ended."""
     _reports: list[Report] = field(default_factory=list)
     _repaired: bool = False
+    _ended: bool = False
     _left_out: bool = False
     """Whether the newest seconds were asked for."""
 
@@ -80,7 +81,7 @@ class Verify:
         health.ready()  # so that it is given the time to print whenever it is told to stop
         try:
             await until_stopped(stopping, self._work())
-            if stopping.is_set():
+            if not self._ended:
                 self._end("stopped before the end")
         except UserError as error:
             self._end(str(error))
@@ -95,6 +96,7 @@ class Verify:
             self._end(f"PostgreSQL at {place(self.database)} failed: {error or type(error).__name__}")
 
     def _end(self, why: str) -> None:
+        """Tell why it ends before all is compared, and what was found until then."""
         self._print()
         self.code = WRONG if any(not report.whole for report in self._reports) else UNCHECKED
         _say(why)
@@ -131,6 +133,7 @@ class Verify:
                 _say("nothing of this can be mended: no second is missing or different, and no candle can be folded again")
         else:
             self._print()
+        self._ended = True
         if any(not report.whole for report in self._reports):
             self.code = WRONG
         else:
