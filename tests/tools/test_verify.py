@@ -322,6 +322,7 @@ async def test_who_may_not_have_candles_folded_again_is_told_before_anything_is_
     said = await market.verify(*once, user="rtchart_aggregator")
     assert said.code == 1
     assert "permission denied for table candle_fill); name the database's owner in --database" in said.err
+    assert said.out.count("not whole: ") == 1
     assert (await market.verify(*once)).code == 0
     fills = await market.running.fetch("SELECT * FROM candle_fill WHERE symbol_id = $1", candle["symbol_id"])
     assert fills == []  # and all before it was folded anew

@@ -17,7 +17,7 @@ from rtchart.store import comparison, history, klines
 from rtchart.store.database import Connection
 from rtchart.store.history import Page
 from rtchart.tools.verify.candles import Lacks, against_exchange, against_fold, incomplete, periods, touches
-from rtchart.tools.verify.compare import Difference, Figures, Finding, differences, figures, grouped, split
+from rtchart.tools.verify.compare import Difference, Figures, Finding, Kind, differences, figures, grouped, split
 from rtchart.tools.verify.report import Report, at
 from rtchart.tools.verify.stored import ALL, Subject, read
 
@@ -186,7 +186,7 @@ class Candles:
 def _of_seconds(found: list[Difference], lacks: Lacks) -> list[Finding]:
     """Differences of seconds as findings: ranges, with what the ledger says of them."""
     out: list[Finding] = []
-    ledger = {
+    ledger: dict[Kind, list[tuple[str, list[Range]]]] = {
         "missing": [("in the ledger as absent", lacks.absent), ("an open gap in the ledger", lacks.open)],
         "absent": [("in the ledger as absent", lacks.absent), ("an open gap in the ledger", lacks.open)],
         "alone": [],
@@ -194,7 +194,7 @@ def _of_seconds(found: list[Difference], lacks: Lacks) -> list[Finding]:
     for kind, notes in ledger.items():
         rest = "not in the ledger" if kind == "absent" else ""
         for start, end in seconds_of(one.time for one in found if one.kind == kind):
-            out += split(Finding(kind=kind, interval="1s", start=start, end=end), notes, rest)  # type: ignore[arg-type]
+            out += split(Finding(kind=kind, interval="1s", start=start, end=end), notes, rest)
     out += grouped(
         Finding(kind="different", interval="1s", start=one.time, end=one.time + SECOND, figures=(one.pair,))
         for one in found
@@ -203,8 +203,8 @@ def _of_seconds(found: list[Difference], lacks: Lacks) -> list[Finding]:
     return out
 
 
-def _second(kind: str, time: int, note: str = "") -> Finding:
-    return Finding(kind=kind, interval="1s", start=time, end=time + SECOND, note=note)  # type: ignore[arg-type]
+def _second(kind: Kind, time: int, note: str = "") -> Finding:
+    return Finding(kind=kind, interval="1s", start=time, end=time + SECOND, note=note)
 
 
 def _ranges(rows: Iterable[Gap], state: str) -> list[Range]:

@@ -97,7 +97,7 @@ def command(
     after a wrong option, and 3 when it could not be compared.
 
     --repair has the running producer fetch missing and different seconds again, and the aggregator fold wrong candles again; it
-    needs Kafka, and the database's owner.
+    needs Kafka, and the database's owner. Beside `rtchart up`, `. rtchart-data/environment` sets all addresses.
     """
     try:
         place = venue(exchange, rest=exchange_rest)

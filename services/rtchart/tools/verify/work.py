@@ -71,6 +71,7 @@ class Verify:
     code: int = UNCHECKED
     """The exit code, when it has ended."""
     _reports: list[Report] = field(default_factory=list)
+    _printed: list[Report] | None = None
     _repaired: bool = False
     _ended: bool = False
     _left_out: bool = False
@@ -97,7 +98,8 @@ class Verify:
 
     def _end(self, why: str) -> None:
         """Tell why it ends before all is compared, and what was found until then."""
-        self._print()
+        if self._printed is not self._reports:
+            self._print()
         self.code = WRONG if any(not report.whole for report in self._reports) else UNCHECKED
         _say(why)
 
@@ -229,6 +231,7 @@ class Verify:
             _say(f"{candles} candles are not folded again yet; see whether the aggregator runs")
 
     def _print(self) -> None:
+        self._printed = self._reports
         if self.asked.json:
             for line in json_lines(self._reports, repaired=self._repaired):
                 click.echo(line)
