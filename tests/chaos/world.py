@@ -161,8 +161,10 @@ SELECT symbol, minute, c.open, c.high, c.low, c.close, c.volume, c.quote_volume,
                  f.trades, f.received)
               = (c.open, c.high, c.low, c.close, c.volume, c.quote_volume, c.taker_buy_volume, c.taker_buy_quote_volume,
                  c.trades, c.received), false) AS equal
-FROM (SELECT symbol_id, open_time / 60000 * 60000 AS minute, (array_agg(open ORDER BY open_time))[1] AS open,
-             max(high) AS high, min(low) AS low, (array_agg(close ORDER BY open_time DESC))[1] AS close,
+FROM (SELECT symbol_id, open_time / 60000 * 60000 AS minute, (array_agg(open ORDER BY trades = 0, open_time))[1] AS open,
+             coalesce(max(high) FILTER (WHERE trades > 0), max(high)) AS high,
+             coalesce(min(low) FILTER (WHERE trades > 0), min(low)) AS low,
+             (array_agg(close ORDER BY trades = 0, open_time DESC))[1] AS close,
              sum(volume) AS volume, sum(quote_volume) AS quote_volume, sum(taker_buy_volume) AS taker_buy_volume,
              sum(taker_buy_quote_volume) AS taker_buy_quote_volume, sum(trades) AS trades, count(*) AS received
       FROM kline_1s WHERE open_time >= $1 AND open_time < $2 GROUP BY 1, 2) f

@@ -38,7 +38,7 @@ def seconds(draw: st.DrawFn, *, within: int = 3600, max_size: int = 40) -> list[
             close=draw(decimals),
             volume=draw(decimals),
             quote_volume=draw(decimals),
-            trades=draw(st.integers(0, 10**6)),
+            trades=draw(st.one_of(st.just(0), st.integers(0, 10**6))),
             taker_buy_volume=draw(decimals),
             taker_buy_quote_volume=draw(decimals),
             source=draw(st.sampled_from(SOURCES)),

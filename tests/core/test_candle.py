@@ -74,14 +74,28 @@ def test_a_fold_is_what_it_says(parts) -> None:
     """Against an independent computation, in exact fractions."""
     candle = fold(HOURS, parts)
     ordered = sorted(parts, key=lambda part: part.open_time)
-    assert (candle.open, candle.close) == (ordered[0].open, ordered[-1].close)
-    assert Fraction(candle.high) == max(Fraction(part.high) for part in parts)
-    assert Fraction(candle.low) == min(Fraction(part.low) for part in parts)
+    traded = [part for part in ordered if part.trades] or ordered
+    assert (candle.open, candle.close) == (traded[0].open, traded[-1].close)
+    assert Fraction(candle.high) == max(Fraction(part.high) for part in traded)
+    assert Fraction(candle.low) == min(Fraction(part.low) for part in traded)
     for name in ("volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume"):
         assert Fraction(getattr(candle, name)) == sum(Fraction(getattr(part, name)) for part in parts)
     assert candle.trades == sum(part.trades for part in parts)
     assert (candle.received, candle.expected) == (len(parts), 3600)
     assert SOURCES.index(candle.source) == max(SOURCES.index(part.source) for part in parts)
+
+
+def test_the_prices_of_a_candle_are_those_of_its_trades() -> None:
+    """Seconds without one stand at an older price, and count as received alone."""
+    flat = dict.fromkeys(("open", "high", "low", "close"), "9") | dict.fromkeys(("volume", "quote_volume"), "0") | {"trades": 0}
+    traded = {"open": "5", "high": "6", "low": "4", "close": "5.5", "trades": 3}
+    candle = fold(HOURS, [kline(0, **flat), kline(1, **flat), kline(2, **traded), kline(3, **flat | {"close": "5.5"})])
+    assert (candle.open, candle.low, candle.received) == ("5", "4", 4)
+    minutes = [fold(interval("1m"), [kline(60 * n, **figures)]) for n, figures in enumerate((flat, traded))]
+    opened = fold(HOURS, minutes)
+    assert (opened.open, opened.high, opened.low, opened.close) == ("5", "6", "4", "5.5")
+    quiet = fold(HOURS, [kline(0, **flat), kline(1, **flat)])
+    assert (quiet.open, quiet.high, quiet.low, quiet.close) == ("9", "9", "9", "9")
 
 
 def test_sums_are_exact_and_plain() -> None:
@@ -153,10 +167,12 @@ def test_the_recorded_minutes_come_out_exactly() -> None:
             own = [r for r in rows if r["symbol"] == symbol and int(r["open_time"]) // MINUTE == candle.open_time // MINUTE]
             own.sort(key=lambda row: int(row["open_time"]))
             assert len(own) == 60 == candle.received == candle.expected
-            assert (candle.open, candle.close) == (own[0]["open"], own[-1]["close"])
+            traded = [row for row in own if int(row["trades"])]
+            assert (candle.open, candle.close) == (traded[0]["open"], traded[-1]["close"])
+            assert traded[-1]["close"] == own[-1]["close"], "nothing is missing, so a second without a trade says the same"
             # Units of 10^-8 as integers: no decimal arithmetic is shared with the fold.
-            assert units(candle.high) == max(units(row["high"]) for row in own)
-            assert units(candle.low) == min(units(row["low"]) for row in own)
+            assert units(candle.high) == max(units(row["high"]) for row in traded)
+            assert units(candle.low) == min(units(row["low"]) for row in traded)
             assert units(candle.volume) == sum(units(row["volume"]) for row in own)
             assert units(candle.quote_volume) == sum(units(row["quote_volume"]) for row in own)
             assert units(candle.taker_buy_volume) == sum(units(row["taker_buy_base_volume"]) for row in own)

@@ -90,14 +90,14 @@ def test_periods_are_those_that_lie_in_the_window_as_a_whole(name: str, start: i
         assert interval.next_open(interval.next_open(found[-1])) > window[1]
 
 
-def test_the_exchanges_candle_may_open_with_its_first_trade() -> None:
+def test_a_complete_candle_is_the_exchanges_own() -> None:
     ours = {M: figures(WHOLE)}
 
     def kinds(**there: str) -> list[str]:
         return [finding.kind for finding in against_exchange(MINUTES, ours, {M: figures(replace(WHOLE, **there))}, [M])]
 
     assert kinds() == []
-    assert kinds(open="2.2") == ["opening"]
+    assert kinds(open="2.2") == ["candle"]
     assert kinds(close="2.2") == ["candle"]
     (finding,) = against_exchange(MINUTES, ours, {}, [M])
     assert (finding.kind, finding.note, finding.figures[0].other) == ("candle", "the exchange has none", None)

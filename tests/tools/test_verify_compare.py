@@ -16,7 +16,6 @@ from rtchart.tools.verify.compare import (
     Finding,
     differences,
     grouped,
-    opens_otherwise,
     same,
     split,
 )
@@ -133,17 +132,6 @@ def test_a_finding_is_split_by_what_is_known_of_its_parts(known: list[tuple[int,
 
 def candle(open_: str, high: str, low: str, close: str = "5", trades: int = 3) -> Figures:
     return (open_, high, low, close, "1", "2", trades, "0", "0")
-
-
-def test_a_candle_that_opens_with_a_second_without_a_trade_is_told_from_one_that_is_wrong() -> None:
-    theirs = candle("4", "6", "4")  # the first trade was at 4; the second before it stood at another price
-    assert opens_otherwise(candle("5.5", "6", "4"), theirs)
-    assert opens_otherwise(candle("7", "7.0", "4"), theirs)
-    assert opens_otherwise(candle("3", "6", "3"), theirs)
-    assert not opens_otherwise(candle("3", "6", "4"), theirs)
-    assert not opens_otherwise(candle("5.5", "7", "4"), theirs)
-    assert not opens_otherwise(candle("5.5", "6", "4", close="4.5"), theirs)
-    assert not opens_otherwise(candle("5.5", "6", "4", trades=4), theirs)
 
 
 @given(ranges, ranges, st.integers(1, 4))

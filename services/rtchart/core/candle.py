@@ -2,7 +2,8 @@
 
 `fold` is the only place where candles are made, of live seconds and of stored ones, of seconds and of smaller candles.
 It is associative over neighbouring periods: folding minutes of seconds gives what folding the seconds gives
-(``tests/core/test_candle.py`` holds it to that).
+(``tests/core/test_candle.py`` holds it to that). Prices are those of trades, as in the exchange's own candles: a second without
+one stands at the price of a trade before it, which may be of another period (docs/decisions/0008).
 """
 
 from __future__ import annotations
@@ -118,24 +119,27 @@ class Fold:
         for part in parts:
             if part.open_time <= last:
                 raise ValueError(f"{part.open_time} comes twice, or before {last}, in the fold of {self.open_time}")
-            if not received:
-                self._open = part.open
-            # Rounding keeps the order: of two decimals whose floats differ, the greater has the greater float. Only where
-            # the floats are equal do the decimals have to be made.
-            if (text := part.high) != high_text:
-                number = float(text)
-                if number > high or (number == high and Decimal(text) > Decimal(high_text)):
-                    high, high_text = number, text
-            if (text := part.low) != low_text:
-                number = float(text)
-                if number < low or (number == low and Decimal(text) < Decimal(low_text)):
-                    low, low_text = number, text
-            close = part.close
+            traded = part.trades
+            if traded or not trades:
+                if not trades and (traded or not received):
+                    self._open = part.open
+                    high, high_text, low, low_text = -math.inf, "", math.inf, ""
+                # Rounding keeps the order: of two decimals whose floats differ, the greater has the greater float. Only
+                # where the floats are equal do the decimals have to be made.
+                if (text := part.high) != high_text:
+                    number = float(text)
+                    if number > high or (number == high and Decimal(text) > Decimal(high_text)):
+                        high, high_text = number, text
+                if (text := part.low) != low_text:
+                    number = float(text)
+                    if number < low or (number == low and Decimal(text) < Decimal(low_text)):
+                        low, low_text = number, text
+                close = part.close
             volume = add(volume, Decimal(part.volume))
             quote_volume = add(quote_volume, Decimal(part.quote_volume))
             taker_buy_volume = add(taker_buy_volume, Decimal(part.taker_buy_volume))
             taker_buy_quote_volume = add(taker_buy_quote_volume, Decimal(part.taker_buy_quote_volume))
-            trades += part.trades
+            trades += traded
             if part.source != "stream" and _RANK[part.source] > rank:
                 rank = _RANK[part.source]
             received += part.received if type(part) is Candle else 1  # isinstance takes five times as long

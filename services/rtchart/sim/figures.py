@@ -35,8 +35,12 @@ def flat(price: int) -> Figures:
 
 
 def total(parts: Iterable[Figures]) -> Figures | None:
-    """What neighbouring parts, in the order of their times, add up to; `None` of nothing."""
+    """What neighbouring parts, in the order of their times, add up to; `None` of nothing.
+
+    Its prices are those of trades: parts without one, which stand at an older price, count where there is no other.
+    """
     listed = list(parts)
+    listed = [part for part in listed if part.trades] or listed
     if len(listed) < 2:
         return listed[0] if listed else None
     opens, highs, lows, closes, volumes, quotes, trades, buys, buy_quotes, firsts, lasts = zip(*listed, strict=True)

@@ -149,8 +149,9 @@ async def buckets(connection: Connection, length: int, start: int, end: int) -> 
     # Symbol by symbol, so that each is a range of the index; over all at once PostgreSQL reads the whole table.
     rows: Sequence[asyncpg.Record] = await connection.fetch(
         """SELECT s.exchange, s.symbol, b.* FROM symbol s CROSS JOIN LATERAL (
-               SELECT c.open_time / $1 * $1 AS bucket, (array_agg(c.open ORDER BY c.open_time))[1], max(c.high), min(c.low),
-                      sum(c.volume)
+               SELECT c.open_time / $1 * $1 AS bucket, (array_agg(c.open ORDER BY c.trades = 0, c.open_time))[1],
+                      coalesce(max(c.high) FILTER (WHERE c.trades > 0), max(c.high)),
+                      coalesce(min(c.low) FILTER (WHERE c.trades > 0), min(c.low)), sum(c.volume)
                FROM candle c
                WHERE c.symbol_id = s.symbol_id AND c.interval = '1m' AND c.open_time >= $2 AND c.open_time < $3
                GROUP BY bucket) b

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from rtchart.core.candle import Candle, fold
 from rtchart.core.gap import Range, common, count, subtract
 from rtchart.core.interval import SECOND, Interval
-from rtchart.tools.verify.compare import Difference, Figures, Finding, Kind, Pair, differences, figures, opens_otherwise, same
+from rtchart.tools.verify.compare import Difference, Figures, Finding, Kind, Pair, differences, figures, same
 
 
 @dataclass
@@ -109,14 +109,13 @@ def against_exchange(
         _, ours, other = difference
         if ours is None:
             continue
-        kind: Kind = "opening" if other is not None and opens_otherwise(ours, other) else "candle"
         yield Finding(
-            kind=kind,
+            kind="candle",
             interval=interval.name,
             start=difference.time,
             end=interval.next_open(difference.time),
             note="" if other is not None else "the exchange has none",
-            figures=(difference.pair,) if kind == "candle" else (),
+            figures=(difference.pair,),
         )
 
 

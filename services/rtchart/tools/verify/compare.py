@@ -36,10 +36,10 @@ figures: attrgetter[Figures] = attrgetter(*FIELDS)
 
 Kind = Literal[
     "missing", "different", "absent", "alone", "doubled", "unusable", "unstored",
-    "no_candle", "fold", "excess", "candle", "opening", "incomplete", "unexplained", "waiting",
+    "no_candle", "fold", "excess", "candle", "incomplete", "unexplained", "waiting",
 ]  # fmt: skip
 
-HARMLESS: frozenset[Kind] = frozenset(("absent", "opening", "incomplete"))
+HARMLESS: frozenset[Kind] = frozenset(("absent", "incomplete"))
 """Worth knowing, and no reason to call what is stored anything but whole: none of it is ours to mend."""
 
 
@@ -110,22 +110,6 @@ def differences(ours: Mapping[int, Figures], theirs: Mapping[int, Figures], time
         if mine is None or other is None or not same(mine, other):
             found.append(Difference(time, mine, other))
     return found
-
-
-def opens_otherwise(ours: Figures, theirs: Figures) -> bool:
-    """Whether a candle differs only in that it opens with a second that had no trade.
-
-    The exchange opens a candle with its first trade. A second without one stands at the price of the last trade before
-    (Binance spot, observed), and the fold of seconds opens with the first second: its open, and a high or low that this price
-    makes, are then not the exchange's.
-    """
-    (open_, high, low, *rest), (_, their_high, their_low, *their_rest) = ours, theirs
-    price = Decimal(open_)
-    return (
-        same(tuple(rest), tuple(their_rest))
-        and Decimal(high) == max(Decimal(their_high), price)
-        and Decimal(low) == min(Decimal(their_low), price)
-    )
 
 
 def grouped(findings: Iterable[Finding]) -> list[Finding]:

@@ -33,7 +33,6 @@ TITLES: dict[Kind, str] = {
     "unexplained": "candle incomplete",
     "waiting": "candle waits",
     "incomplete": "candle incomplete",
-    "opening": "candle opens with a second without a trade, the exchange's with its first trade",
 }
 """What each kind of finding is called, in the order in which they are told."""
 
@@ -122,10 +121,6 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"  candles compared with {what}: {', '.join(f'{count} of {name}' for name, count in counts.items())}"
     for kind, title in TITLES.items():
         found = [finding for finding in report.findings if finding.kind == kind]
-        if kind == "opening":
-            if found:
-                yield f"  {title}: {_count(found)}"
-            continue
         for finding in found[:SHOWN]:
             yield f"  {title}: {_described(finding)}"
         if len(found) > SHOWN:
