@@ -112,7 +112,19 @@ def test_a_venue_with_a_lower_limit_refuses_at_once() -> None:
     (message,) = sent(made, 0.0)
     events = answer(made, 0.0, error={"code": 4, "msg": "Too many subscriptions"}, id=message["id"])
     assert [event.symbol for event in events] == ["A", "B"]
-    assert sent(made, 5.0) == []
+    assert sent(made, 3.9) == []
+    (again,) = sent(made, 4.1)  # the limit may be gone
+    assert again["params"] == ["a@kline_1s", "b@kline_1s"]
+    answer(made, 4.2, result=None, id=again["id"])
+    assert sent(made, 9.0) == []
+
+
+def test_what_is_refused_by_itself_is_asked_for_again_after_long() -> None:
+    made = protocol("A")
+    (message,) = sent(made, 0.0)
+    answer(made, 0.0, error={"code": 2, "msg": "Invalid request"}, id=message["id"])
+    assert sent(made, 299.0) == []
+    assert [message["params"] for message in sent(made, 301.0)] == [["a@kline_1s"]]
 
 
 def test_an_answer_to_nothing_is_kept_as_a_bad_frame() -> None:

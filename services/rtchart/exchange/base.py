@@ -41,7 +41,7 @@ class Lost(msgspec.Struct, frozen=True):
 
 
 class SubscriptionRefused(msgspec.Struct, frozen=True):
-    """The venue answered a subscription with an error; it is not asked again on this connection."""
+    """The venue answered a subscription with an error; it is asked again, after a while."""
 
     symbol: str
     detail: str

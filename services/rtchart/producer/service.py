@@ -185,7 +185,7 @@ class Producer:
                         if track is not None and track.ledger is not None:
                             track.ledger.broken = track.ledger.broken or "reconnect"
                 case SubscriptionRefused(symbol, detail):
-                    if symbol in self.tracks:
+                    if symbol in self.tracks and self.tracks[symbol].refusal != detail:
                         self.tracks[symbol].refusal = detail
                         log.error("subscription refused", extra=fields(symbol=symbol, detail=detail))
 

@@ -7,11 +7,13 @@ import contextlib
 import logging
 import resource
 import socket
+from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from quart import Quart
 
+from rtchart.process.logs import fields
 from rtchart.web.listening import BACKLOG
 from rtchart.web.protocol import MAX_MESSAGE
 
@@ -44,6 +46,15 @@ def room_for(connections: int) -> int:
     return room
 
 
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """That a client was cut off is no defect of ours: Hypercorn waits for the end of its connection, and hears how it ended."""
+    error = context.get("exception")
+    if isinstance(error, OSError) and "client_connected_cb" in context["message"]:
+        log.debug("a client is gone", extra=fields(error=repr(error)))
+    else:
+        loop.default_exception_handler(context)
+
+
 async def run(app: Quart, listening: socket.socket, stop: asyncio.Event) -> None:
     """Serve until ``stop`` is set. Sockets must be closed by then: Hypercorn waits for what is open (`GRACE` seconds)."""
     config = Config()
@@ -56,6 +67,7 @@ async def run(app: Quart, listening: socket.socket, stop: asyncio.Event) -> None
     config.backlog = BACKLOG
     config.graceful_timeout = GRACE
     config.keep_alive_timeout = 75
+    asyncio.get_running_loop().set_exception_handler(_report)
     serving = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
     try:
         await asyncio.shield(serving)

@@ -38,6 +38,9 @@ class Timing(msgspec.Struct, frozen=True):
     """Subscribed, others come, and of this symbol nothing did: it is subscribed again. Then twice as long, up to
     ``longest_unseen``."""
     longest_unseen: float = 300.0
+    refused: float = 4.0
+    """The server had too many subscriptions: those that it refused are asked for again. What it refuses by itself is, after
+    ``longest_unseen``."""
     silent: float = 600.0
     """No kline, although the server answers. The longest hole seen in a day of one symbol was 486 s."""
     probe: float = 60.0
@@ -92,7 +95,8 @@ class Protocol:
         self._wanted: frozenset[str] = frozenset()
         self._subscribed: set[str] = set()
         self._asking: set[str] = set()
-        self._refused: set[str] = set()
+        self._refused: dict[str, float] = {}
+        """When each is to be asked for again."""
         self._halves: deque[tuple[str, ...]] = deque()
         self._requests: dict[int, Request] = {}
         self._next_id = 1
@@ -114,7 +118,7 @@ class Protocol:
         self._unseen &= set(symbols)
         self._wanted = frozenset(symbols)
         self._unseen_since, self._unseen_patience = math.inf, self._timing.unseen
-        self._refused &= self._wanted
+        self._refused = {symbol: again for symbol, again in self._refused.items() if symbol in self._wanted}
         self._todo = True
 
     # ── What comes ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -169,7 +173,9 @@ class Protocol:
                 self._subscribed.update(request.symbols)
                 self._unseen_since = now
             elif len(request.symbols) == 1 or answer.code == _TOO_MANY_SUBSCRIPTIONS:
-                self._refused.update(request.symbols)
+                full = answer.code == _TOO_MANY_SUBSCRIPTIONS
+                again = now + (self._timing.refused if full else self._timing.longest_unseen)
+                self._refused.update(dict.fromkeys(request.symbols, again))
                 detail = f"the exchange refuses to stream it: {answer.error} (code {answer.code})"
                 batch.events.extend(SubscriptionRefused(symbol, detail) for symbol in request.symbols)
             else:  # one bad name spoils all: halve until it stands alone
@@ -181,7 +187,7 @@ class Protocol:
     def outgoing(self, now: float) -> list[str]:
         """The messages to send now, within every limit; they count as sent."""
         messages: list[str] = []
-        while (self._todo or self._probe_due(now) or self._unheard(now)) and self._window.delay(now) == 0.0:
+        while (self._todo or self._probe_due(now) or self._unheard(now) or self._forgiven(now)) and self._window.delay(now) == 0.0:
             request = self._next_request(now)
             if request is None:
                 self._todo = False
@@ -242,7 +248,13 @@ class Protocol:
             return set()
         return self._unseen & self._subscribed
 
+    def _forgiven(self, now: float) -> list[str]:
+        """Symbols that were refused, and are to be asked for again."""
+        return [symbol for symbol, again in self._refused.items() if again <= now]
+
     def _next_request(self, now: float) -> Request | None:
+        for symbol in self._forgiven(now):
+            del self._refused[symbol]
         if unheard := self._unheard(now):
             symbols = _fitting(sorted(unheard))
             self._subscribed.difference_update(symbols)
@@ -258,7 +270,7 @@ class Protocol:
                 self._asking.update(symbols)
                 return Request("SUBSCRIBE", symbols, now)
         room = limits.STREAMS_PER_CONNECTION - len(self._subscribed) - len(self._asking)
-        if missing := sorted(self._wanted - self._subscribed - self._asking - self._refused)[:room]:
+        if missing := sorted(self._wanted - self._subscribed - self._asking - self._refused.keys())[:room]:
             symbols = _fitting(missing)
             self._asking.update(symbols)
             return Request("SUBSCRIBE", symbols, now)
