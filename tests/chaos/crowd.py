@@ -49,14 +49,13 @@ class Crowd:
     async def good(self) -> None:
         connection, seen = await self.open(), set[int]()
         self.seconds.append(seen)
-        try:
-            async for text in connection:
-                for message in json.loads(text)["messages"]:
+        with suppress(ConnectionClosed):
+            while True:
+                for message in json.loads(await connection.recv())["messages"]:
                     if message["op"] == "candle":
                         seen.add(message["candle"]["open_time"])
                         self.late.append(time.time() - message["candle"]["open_time"] / 1000 - 1)
-        finally:
-            self.closed[f"good {connection.close_code}"] += 1
+        self.closed[f"good {connection.close_code}"] += 1
 
     async def slow(self) -> None:
         connection = await self.open(max_queue=1)
@@ -84,10 +83,12 @@ class Crowd:
             with suppress(ConnectionClosed):
                 while True:
                     await connection.send(json.dumps({"op": "subscribe", "channel": "tickers"}))
+                    await asyncio.sleep(0)  # the others are in this process too
 
         flooding = asyncio.create_task(flood())
-        async for _ in connection:
-            pass
+        with suppress(ConnectionClosed):
+            while True:
+                await connection.recv()
         await flooding
         self.closed[f"flooding {connection.close_code}"] += 1
 

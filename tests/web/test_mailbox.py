@@ -226,3 +226,14 @@ def test_only_what_came_from_kafka_is_measured() -> None:
     assert client.waits_since_us == 111
     client.take()
     assert client.waits_since_us == 0
+
+
+async def test_who_makes_large_answers_waits_until_the_last_one_was_taken() -> None:
+    client = Client()
+    await client.taken()
+    client.reply("a snapshot")
+    waiting = asyncio.ensure_future(client.taken())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    assert client.take() == ["a snapshot"]
+    await waiting

@@ -69,6 +69,7 @@ class Client:
         "_box",
         "_replies",
         "_reply_characters",
+        "_taken",
         "_wake",
         "channels",
         "closing",
@@ -95,6 +96,8 @@ class Client:
         self._replies: list[str] = []
         self._reply_characters = 0
         self._wake = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._taken.set()
 
     def put(self, key: object, text: str, consumed_us: int = 0) -> None:
         """A latest value: replaces what waits under the key. ``consumed_us``: of the records that made it, for measuring."""
@@ -115,7 +118,13 @@ class Client:
             return
         self._replies.append(text)
         self._reply_characters += len(text)
+        self._taken.clear()
         self._wake.set()
+
+    async def taken(self) -> None:
+        """Until no answer waits to be sent: who makes large ones makes the next one then, so a client that does not read holds
+        one, not all."""
+        await self._taken.wait()
 
     def put_tickers(self, text: str, consumed_us: int) -> None:
         """A tick of the channel ``tickers``."""
@@ -151,6 +160,7 @@ class Client:
         """All that waits; nothing waits afterwards."""
         messages = [*self._replies, *self._box.values()]
         self._replies.clear()
+        self._taken.set()
         self._reply_characters = 0
         self._box.clear()
         self._wake.clear()

@@ -197,7 +197,9 @@ class Connection:
         known = self._catalog.find(identity.symbol, identity.exchange)
         since = _optional(request.since)
         page = Page(limit=request.limit)
-        async with self._turn:  # one at a time: a client with many subscriptions shall not have all of the database
+        # One at a time, and no further than the client reads: it shall have neither all of the database nor of our memory.
+        async with self._turn:
+            await self._client.taken()
             if since is not None:
                 resumed = Page(start=interval.open_time(since), limit=MAX_LIMIT)
                 view = await self._views.candles(known, interval, resumed, gaps=True, revised=joining.revised)

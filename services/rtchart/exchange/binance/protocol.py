@@ -187,7 +187,9 @@ class Protocol:
     def outgoing(self, now: float) -> list[str]:
         """The messages to send now, within every limit; they count as sent."""
         messages: list[str] = []
-        while (self._todo or self._probe_due(now) or self._unheard(now) or self._forgiven(now)) and self._window.delay(now) == 0.0:
+        while (self._todo or self._probe_due(now) or self._unheard(now) or self._forgiven(now)) and self._window.delay(
+            now
+        ) == 0.0:
             request = self._next_request(now)
             if request is None:
                 self._todo = False
