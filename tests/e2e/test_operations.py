@@ -70,6 +70,21 @@ async def test_look(release: Release, shell: Shell) -> None:
     assert "BTCUSDT" in said and '{"ready":true,"reasons":{}}' in said
 
 
+async def test_the_tools_run_in_the_operators_pod(release: Release) -> None:
+    """As docs/verify.md and the sections about doctor and dead letters say; the simulated exchange is told where it is."""
+
+    async def tool(arguments: str) -> str:
+        there = '--exchange sim --exchange-rest "$RTCHART_EXCHANGE_REST_SIM"'
+        script = f"rtchart {arguments} {'' if arguments.startswith('dead') else there}"
+        return await release.kubectl.run("exec", f"deployment/{NAME}-operator", "--", "sh", "-c", script)
+
+    said = await tool("doctor")
+    assert "topic rtchart.klines" in said and "failed" not in said, said
+    assert "whole: 1 symbol" in await tool("verify --symbol BTCUSDT --from 5m")
+    assert (await tool("verify --symbol BTCUSDT --from 5m --repair")).count("whole: 1 symbol") == 1
+    assert "letter" in await tool("dead-letters list")
+
+
 async def test_scaled_everyone_has_a_part_and_nothing_is_lost(release: Release, shell: Shell) -> None:
     start = await last_second(release, *SYMBOLS)
     try:
