@@ -35,6 +35,10 @@ faults:
 fault without `for` lasts until the end, if it is one that lasts; several may go on at once. The same script does the same at
 every run: what is drawn is drawn by the symbol and the second.
 
+Both options are environment variables too, and `rtchart up` hands them on:
+
+    RTCHART_SCRIPT=faults.yaml RTCHART_CONTROL_PORT=9011 rtchart up --exchange sim
+
 While it runs, `--control-port 9011` takes and gives the same:
 
     curl -X POST localhost:9011/faults -d '{"fault": "mute", "symbols": ["BTCUSDT"], "for": 30}'

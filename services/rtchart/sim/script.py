@@ -109,7 +109,7 @@ class Director:
         number, since = next(self._numbers), self._clock.now()
         until = None if lasts is None else since + round(lasts * SECOND)
         written = msgspec.to_builtins(fault)
-        log.warning("a fault begins", extra=fields(id=number, lasts_s=lasts, **written))
+        log.warning("a fault begins: %s", written["fault"], extra=fields(id=number, lasts_s=lasts, **written))
         if until is None and fault.ONCE:
             undo()
             return number
@@ -128,7 +128,7 @@ class Director:
         if number in self._running:
             running, undo = self._running.pop(number)
             undo()
-            log.warning("a fault is over", extra=fields(id=number, fault=running.fault["fault"]))
+            log.warning("a fault is over: %s", running.fault["fault"], extra=fields(id=number))
 
     def end_all(self) -> int:
         """Take back all of them; how many there were."""
