@@ -40,6 +40,7 @@ from rtchart.local.kafka import Kafka
 from rtchart.local.ports import free_ports
 from rtchart.local.postgres import Postgres
 from rtchart.process.clock import now_ms
+from rtchart.sim.listing import listings
 from rtchart.store.database import connect
 from rtchart.store.migrate import migrate
 
@@ -162,7 +163,7 @@ async def backlog(symbols: Sequence[str], minutes: int) -> tuple[dict[str, float
             await ensure_topics(missed.cluster)
             owner = await connect(postgres.url(), service="bench")
             await migrate(owner)
-            await missed.run(stack, "exchange", "--list-any", "--port", str(exchange))
+            await missed.run(stack, "exchange", "--symbols-count", str(len(symbols)), "--port", str(exchange))
             end = now_ms() // SECOND * SECOND
             await _want(missed.cluster, symbols)
             count = await _publish(missed.cluster, symbols, end - minutes * 60 * SECOND, end)
@@ -245,7 +246,7 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def main(arguments: argparse.Namespace) -> None:
-    symbols = [f"COIN{number}USDT" for number in range(arguments.symbols)]
+    symbols = [listing.symbol for listing in listings(arguments.symbols)]
     highest, drain, fetch = await backlog(symbols, arguments.minutes)
     rest, slow = await at_rest(symbols, arguments.clients)
     count = len(symbols) * arguments.minutes * 60
