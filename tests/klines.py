@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from rtchart.core.kline import Kline
+from rtchart.core.kline import Kline, VenueKline
 
 
 def kline(open_time: int, **changes: Any) -> Kline:
@@ -26,6 +26,25 @@ def kline(open_time: int, **changes: Any) -> Kline:
         "version": open_time + 1020,
     }
     return Kline(**{**values, **changes})
+
+
+def venue(open_time: int, **changes: Any) -> VenueKline:
+    """The exchange's own minute of ``sim:BTCUSDT`` that opened at ``open_time`` (ms), but for the changes."""
+    values: dict[str, Any] = {
+        "exchange": "sim",
+        "symbol": "BTCUSDT",
+        "open_time": open_time,
+        "open": "2",
+        "high": "3",
+        "low": "1",
+        "close": "2.5",
+        "volume": "240",
+        "quote_volume": "480",
+        "trades": 300,
+        "taker_buy_volume": "60",
+        "taker_buy_quote_volume": "120",
+    }
+    return VenueKline(**{**values, **changes})
 
 
 def newest(klines: Iterable[Kline]) -> dict[int, Kline]:

@@ -78,7 +78,7 @@ async def serve(
     cluster.settings()  # which says what is wrong with them
     rests: dict[str, Rest] = {one.name: connect_rest(one, VenueClock()) for one in venues}
     speeds = Speeds(cluster, now_ms)
-    symbol_metrics = SymbolMetrics(speeds.speeds, lambda: storage.books, lambda: storage.run)
+    symbol_metrics = SymbolMetrics(speeds.speeds, lambda: storage.books, lambda: storage.run, lambda: pipeline.reaches())
     storage = Storage(database, now_ms, lambda: controller.looked(), passwords=passwords, closed=symbol_metrics.closed)
     pipeline = Pipeline(cluster, now_ms, lambda: controller.changed())
     api = Api(namespace)

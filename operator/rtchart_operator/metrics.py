@@ -37,8 +37,11 @@ class SymbolMetrics(Collector):
         speeds: Callable[[], Iterable[tuple[Identity, Speed]]],
         books: Callable[[], Books],
         run: Callable[[], Run | None],
+        reaches: Callable[[], Iterable[tuple[Identity, int]]],
     ) -> None:
+        """``reaches``: from when on (ms) the history is fetched of each symbol that is to have some."""
         self._speeds = speeds
+        self._reaches = reaches
         self._books = books
         self._run = run
         self._closed: dict[tuple[Identity, str], int] = {}
@@ -88,7 +91,14 @@ class SymbolMetrics(Collector):
         )
         for (identity, outcome), count in list(self._closed.items()):
             closed.add_metric((identity.exchange, identity.symbol, outcome), count)
-        yield from (last, p50, p99, completeness, gaps, closed, *_aggregation(self._run()))
+        reach = GaugeMetricFamily(
+            "rtchart_symbol_history_reach_timestamp_seconds",
+            "From when on all that is wanted of its history (spec.historyDays) was fetched",
+            labels=_LABELS,
+        )
+        for identity, since in self._reaches():
+            reach.add_metric((identity.exchange, identity.symbol), since / 1e3)
+        yield from (last, p50, p99, completeness, gaps, closed, reach, *_aggregation(self._run()))
 
 
 def _aggregation(run: Run | None) -> Iterator[Metric]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
@@ -14,6 +14,7 @@ from rtchart.broker.table import Changes, Table, TableWriter
 from rtchart.broker.tail import BrokerError
 from rtchart.broker.topics import STREAMS, SYMBOLS
 from rtchart.core.errors import UserError
+from rtchart.core.kline import Identity
 from rtchart.core.messages import StreamState
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.process.logs import fields
@@ -51,6 +52,13 @@ class Pipeline:
     def stream(self, key: str, epoch: int) -> StreamState | None:
         """The best of what producers say of a symbol in this life of it."""
         return best(list(self._states.get(key, {}).values()), epoch=epoch, now=self._clock())
+
+    def reaches(self) -> Iterator[tuple[Identity, int]]:
+        """From when on (ms) the history is fetched of each symbol that is to have some."""
+        for key, desired in list(self.wanted.items()):
+            state = self.stream(key, desired.epoch)
+            if desired.history_days and state is not None and state.minutes_reach is not None:
+                yield desired.identity, state.minutes_reach
 
     async def publish(self, changes: Changes[DesiredSymbol]) -> bool:
         """Write records and tombstones; whether Kafka took them. To write them again does no harm."""

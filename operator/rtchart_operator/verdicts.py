@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import cast
 
 from rtchart.core.interval import MINUTE, SECOND
@@ -167,12 +168,22 @@ def _streaming(spec: SymbolSpec, facts: Facts) -> Verdict:
             f"no producer of {spec.exchange} has told of it for {FRESH // SECOND} s; see whether one runs, and its log",
         )
     if state.status == "streaming":
-        return Verdict("True", "Streaming", f"klines come from {spec.exchange} (producer {state.instance})")
+        said = f"klines come from {spec.exchange} (producer {state.instance})"
+        return Verdict("True", "Streaming", said + _history(spec, state))
     status, reason, message = _NOT_STREAMING[state.status]
     if reason == "Subscribing" and facts.now - facts.since <= FRESH:
         return Verdict("Unknown", "Subscribing", f"{spec.exchange} is being asked for it (producer {state.instance})")
     detail = f" ({state.detail})" if state.detail else ""
     return Verdict(status, reason, message.format(exchange=spec.exchange, instance=state.instance) + detail)
+
+
+def _history(spec: SymbolSpec, state: StreamState) -> str:
+    """How far back the history is fetched that is asked for, by days: this is no reason to write a status each second."""
+    if not spec.history_days or state.minutes_from is None or state.minutes_reach is None:
+        return ""
+    ends = (state.minutes_reach, state.minutes_from)
+    reach, wanted = (f"{datetime.fromtimestamp(time / SECOND, UTC):%Y-%m-%d}" for time in ends)
+    return f"; older history is fetched from {reach} on" + (f", and goes on back to {wanted}" if state.minutes else "")
 
 
 def _persisting(spec: SymbolSpec, facts: Facts) -> Verdict:

@@ -14,6 +14,7 @@ COMMANDS = {
     "inserter": ("rtchart.inserter.command", "Batch klines from Kafka into PostgreSQL."),
     "aggregator": ("rtchart.aggregator.command", "Fold stored seconds into 1m and larger candles."),
     "web": ("rtchart.web.command", "Serve the page, the API and the live socket."),
+    "backfill": ("rtchart.tools.backfill.command", "Fetch older history: the exchange's own 1m candles, or its archive's."),
     "migrate": ("rtchart.store.command", "Bring the database's schema to this version."),
     "doctor": ("rtchart.tools.doctor.command", "Check what rtchart stands on, and say what to do about each."),
     "verify": ("rtchart.tools.verify.command", "Compare what is stored with the exchange's own record."),
@@ -21,7 +22,14 @@ COMMANDS = {
     "exchange": ("rtchart.sim.command", "Simulate the exchange: its WebSocket and REST on one port."),
 }
 
-_EXTRAS = {"migrate": "store", "doctor": "tools", "verify": "tools", "dead-letters": "tools", "exchange": "sim"}
+_EXTRAS = {
+    "backfill": "tools",
+    "migrate": "store",
+    "doctor": "tools",
+    "verify": "tools",
+    "dead-letters": "tools",
+    "exchange": "sim",
+}
 """Of the commands that are not named like theirs."""
 
 

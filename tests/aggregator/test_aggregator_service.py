@@ -20,14 +20,16 @@ from rtchart.broker.candles import RevisionPublisher
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.on_demand import NotPublished
 from rtchart.broker.topics import CANDLES
-from rtchart.core.candle import of_second
+from rtchart.core.candle import of_second, of_venue
 from rtchart.core.errors import UserError
+from rtchart.core.interval import MINUTE
 from rtchart.core.messages import Revision, decode
 from rtchart.local.ports import free_ports
 from rtchart.process.health import Health
-from rtchart.store import outbox
+from rtchart.store import outbox, venue
 from rtchart.store.database import Connection
 from rtchart.store.runs import alone
+from tests import klines
 from tests.aggregator.ground import OVER, START, Ground, minute, second
 from tests.waiting import wait_until
 
@@ -298,3 +300,45 @@ async def test_the_loop_ends_in_order_when_told(database: str, nowhere: Cluster)
     process.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(process.wait(), 5) == 0
     await process.stderr.read()
+
+
+async def test_the_exchanges_own_minutes_are_folded_by_the_loop_though_no_second_is_due(
+    ground: Ground, database: str, cluster: Cluster
+) -> None:
+    symbol_id = await ground.want("TEST", "1m", "5m")
+    health = Health()
+    async with RevisionPublisher(cluster) as publisher:
+        loop = asyncio.create_task(follow(database, publisher, lambda: OVER, health))
+        try:
+            await wait_until(lambda: ready(health))
+            await own_minutes(ground, symbol_id, 10)
+            revisions = {(one.interval, one.candle.open_time) for _, one in await read(cluster, 12)}
+        finally:
+            loop.cancel()
+            await asyncio.wait([loop])
+    assert revisions == {
+        *(("1m", START + number * MINUTE) for number in range(10)),
+        *(("5m", START + number * 5 * MINUTE) for number in range(2)),
+    }
+
+
+async def test_the_exchanges_own_minutes_wait_while_kafka_takes_nothing(
+    ground: Ground, nowhere: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Years of them would fill the outbox before what is live."""
+    monkeypatch.setattr("rtchart.aggregator.venue.MINUTES", 5)
+    symbol_id = await ground.want("TEST", "1m")
+    for at in range(0, 50, 5):
+        await own_minutes(ground, symbol_id, 5, first=at)
+    async with RevisionPublisher(nowhere, patience=1) as publisher:
+        for _ in range(3):
+            outcome = await run(ground.aggregator, publisher, lambda: OVER)
+            assert outcome is not None and outcome.not_published
+    assert await outbox.size(ground.owner) == 5
+
+
+async def own_minutes(ground: Ground, symbol_id: int, count: int, *, first: int = 0) -> None:
+    """Store so many of the exchange's own, as the inserter does."""
+    made = [of_venue(klines.venue(START + number * MINUTE)) for number in range(first, first + count)]
+    async with ground.owner.transaction():
+        await venue.write_minutes(ground.owner, [(symbol_id, candle) for candle in made])

@@ -77,7 +77,7 @@ def test_the_simulated_exchange() -> None:
     sim = manifests.pod("Deployment/rtchart-sim").environment
     assert (sim["RTCHART_SEED"], sim["RTCHART_SYMBOLS_COUNT"], sim["RTCHART_HISTORY_DAYS"]) == ("7", "100", "7")
     producer = manifests.pod("Deployment/rtchart-producer-sim").environment
-    assert producer["RTCHART_EXCHANGE"] == "sim"
+    assert (producer["RTCHART_EXCHANGE"], producer["RTCHART_BACKFILL_SHARE"]) == ("sim", "0.25")
     assert producer["RTCHART_EXCHANGE_WS"] == "ws://rtchart-sim:9010"
     assert producer["RTCHART_EXCHANGE_REST"] == "http://rtchart-sim:9010"
     operator = manifests.pod("Deployment/rtchart-operator").environment

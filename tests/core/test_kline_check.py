@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtchart.core.kline import DECIMAL, Identity, InvalidKline, check
+from rtchart.core.candle import of_venue
+from rtchart.core.kline import DECIMAL, Identity, InvalidKline, check, check_venue
 from tests.core.klines import DAY_START, decimals, kline, seconds
+from tests.klines import venue
 
 DECIMAL_FIELDS = ["open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume"]
 
@@ -60,6 +62,26 @@ def test_what_is_no_plain_decimal_is_refused_by_name(field, value) -> None:
 def test_what_is_no_second_is_refused(changes, complaint) -> None:
     with pytest.raises(InvalidKline, match=complaint):
         check(kline(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"open_time": DAY_START + 1_000}, "no whole minute"),
+        ({"open_time": -60_000}, "no whole minute"),
+        ({"trades": -1}, "trades is -1"),
+        ({"trades": 2**53 + 1}, "more than a minute can have"),
+        ({"low": "1e5"}, "low is '1e5', which is no decimal number"),
+    ],
+)
+def test_what_is_no_minute_of_the_exchange_is_refused(changes, complaint) -> None:
+    with pytest.raises(InvalidKline, match=complaint):
+        check_venue(venue(**{"open_time": DAY_START, **changes}))
+
+
+def test_a_minute_of_the_exchange_is_a_whole_candle_that_says_where_it_is_from() -> None:
+    candle = of_venue(check_venue(venue(DAY_START, high="3.50")))
+    assert (candle.received, candle.expected, candle.source, candle.high) == (60, 60, "venue", "3.50")
 
 
 @given(st.from_regex(rf"\A{DECIMAL}\Z", alphabet=st.characters(codec="ascii")))

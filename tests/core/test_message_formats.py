@@ -20,12 +20,14 @@ from rtchart.core.messages import (
     StreamState,
     UnreadableRecord,
     decode,
+    decode_backfill_message,
     decode_kline_message,
     encode,
     json_schemas,
 )
 from rtchart.core.symbol import DesiredSymbol
 from tests.core.klines import DAY_START, kline, seconds
+from tests.klines import venue
 
 CANDLE = fold(interval("1h"), [kline(1), kline(2)], closed=True)
 assert CANDLE is not None
@@ -36,6 +38,7 @@ KLINE_MESSAGES = [
     Absent("binance", "BTCUSDT", DAY_START, DAY_START + 7000, DAY_START + 90_000, 3),
     Listing("binance", "币安人生USDT", 1_502_928_000_000, "0.01000000", DAY_START),
 ]
+BACKFILL_MESSAGES = [venue(DAY_START, exchange="binance", epoch=3), KLINE_MESSAGES[2]]
 OTHERS = [
     Revision("binance", "BTCUSDT", "1h", CANDLE),
     DeadLetter(
@@ -49,6 +52,8 @@ OTHERS = [
         at=DAY_START,
         status="streaming",
         pending=((0, 1000), (5000, 9000)),
+        minutes_from=0,
+        minutes=((0, 60_000), (120_000, 180_000)),
     ),
 ]
 
@@ -64,12 +69,24 @@ def test_records_of_the_klines_topic_tell_what_they_are(message) -> None:
     assert decode_kline_message(encode(message)).identity == message.identity
 
 
+@pytest.mark.parametrize("message", BACKFILL_MESSAGES, ids=lambda message: type(message).__name__)
+def test_records_of_the_backfill_topic_tell_what_they_are(message) -> None:
+    assert decode_backfill_message(encode(message)) == message
+    with pytest.raises(UnreadableRecord):
+        decode_backfill_message(encode(kline()))
+
+
+def test_only_minutes_are_taken_from_the_exchange_as_they_are() -> None:
+    with pytest.raises(UnreadableRecord, match="1h"):
+        decode_backfill_message(encode(venue(DAY_START)).replace(b'"1m"', b'"1h"'))
+
+
 @pytest.mark.parametrize("message", OTHERS, ids=lambda message: type(message).__name__)
 def test_records_of_the_other_topics(message) -> None:
     assert decode(encode(message), type(message)) == message
 
 
-@pytest.mark.parametrize("message", KLINE_MESSAGES + OTHERS, ids=lambda message: type(message).__name__)
+@pytest.mark.parametrize("message", KLINE_MESSAGES + BACKFILL_MESSAGES[:1] + OTHERS, ids=lambda message: type(message).__name__)
 def test_the_schema_describes_what_is_written(message) -> None:
     document = json.loads(encode(message))
     schema = schema_of(message)

@@ -34,7 +34,7 @@ async def test_klines_become_rows_checkpoints_and_offsets(
         await wait_until(lambda: becomes(count(connection), len(sent)))
     assert await rows(connection) == expected(sent)
     ids = await cluster.cluster_id()
-    offsets = await connection.fetch("SELECT cluster, topic, next FROM kafka_offset")
+    offsets = await connection.fetch("SELECT cluster, topic, next FROM kafka_offset WHERE next > 0")
     assert {(row["cluster"], row["topic"]) for row in offsets} == {(ids, cluster.name(KLINES))}
     assert sum(row["next"] for row in offsets) == len(sent)
     minutes = await connection.fetch("SELECT DISTINCT minute FROM checkpoint")

@@ -45,7 +45,7 @@ def samples() -> dict[tuple[str, ...], float]:
 def test_they_say_what_is_known_and_only_of_what_there_is() -> None:
     speeds = Speeds(Cluster("127.0.0.1:9"), lambda: 0)
     books = Books(gaps={BTC: Counter(open=1, repaired=4)}, completeness={BTC: 0.75})
-    metrics = SymbolMetrics(speeds.speeds, lambda: books, lambda: Run(1_000, 3_500, 1, 1, None))
+    metrics = SymbolMetrics(speeds.speeds, lambda: books, lambda: Run(1_000, 3_500, 1, 1, None), lambda: [(BTC, 86_400_000)])
     try:
         for second in range(KEPT + 100):
             version = second * SECOND + 1_010
@@ -63,6 +63,7 @@ def test_they_say_what_is_known_and_only_of_what_there_is() -> None:
                 ("rtchart_symbol_latency_p50_seconds", "binance", "BTCUSDT"): 0.005,
                 ("rtchart_symbol_latency_p99_seconds", "binance", "BTCUSDT"): 0.08,
                 ("rtchart_symbol_completeness_ratio", "binance", "BTCUSDT"): 0.75,
+                ("rtchart_symbol_history_reach_timestamp_seconds", "binance", "BTCUSDT"): 86_400,
                 ("rtchart_symbol_gaps", "binance", "open", "BTCUSDT"): 1,
                 ("rtchart_symbol_gaps", "binance", "repaired", "BTCUSDT"): 4,
                 ("rtchart_symbol_gaps", "binance", "absent", "BTCUSDT"): 0,

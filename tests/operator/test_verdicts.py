@@ -36,6 +36,25 @@ WELL = Facts(
 )
 
 
+@pytest.mark.parametrize(
+    ("changes", "days", "says"),
+    [
+        ({}, 30, ""),
+        ({"minutes_from": 0}, 0, ""),
+        ({"minutes_from": 0}, 30, "; older history is fetched from 1970-01-01 on"),
+        (
+            {"minutes_from": 0, "minutes": ((0, 40 * 24 * HOUR),)},
+            30,
+            "; older history is fetched from 1970-02-10 on, and goes on back to 1970-01-01",
+        ),
+    ],
+)
+def test_how_far_back_history_is_fetched_is_told(changes: dict[str, Any], days: int, says: str) -> None:
+    spec = SymbolSpec(symbol="BTCUSDT", exchange="sim", history_days=days)
+    message = judge(spec, "", replace(WELL, stream=state(**changes)))["Streaming"].message
+    assert message == f"klines come from sim (producer p-0){says}"
+
+
 def said(facts: Facts, spec: SymbolSpec | None = SPEC) -> dict[Type, tuple[str, str]]:
     return {kind: (verdict.status, verdict.reason) for kind, verdict in judge(spec, "no such field", facts).items()}
 

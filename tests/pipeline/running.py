@@ -117,13 +117,13 @@ class Pipeline:
         self._processes.clear()
         return codes
 
-    async def want(self, *symbols: str, intervals: tuple[str, ...] = ("1m", "5m", "1h", "1d")) -> None:
-        """Ask for symbols, as `rtchart up` and the operator do."""
+    async def want(self, *symbols: str, intervals: tuple[str, ...] = ("1m", "5m", "1h", "1d"), **settings: Any) -> None:
+        """Ask for symbols, as `rtchart up` and the operator do. ``settings`` are more of `DesiredSymbol`."""
         await ensure_topics(self.cluster)
         async with self.cluster.producer() as producer:
             await TableWriter[DesiredSymbol](producer, self.cluster, SYMBOLS).put(
                 {
-                    f"sim:{symbol}": DesiredSymbol("sim", symbol, epoch=EPOCH, intervals=intervals)  # type: ignore[arg-type]
+                    f"sim:{symbol}": DesiredSymbol("sim", symbol, epoch=EPOCH, intervals=intervals, **settings)  # type: ignore[arg-type]
                     for symbol in symbols
                 }
             )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.table import Table, TableWriter
-from rtchart.broker.topics import DEAD_LETTERS, KLINES, STREAMS, SYMBOLS, Topic
+from rtchart.broker.topics import BACKFILL, DEAD_LETTERS, KLINES, STREAMS, SYMBOLS, Topic
 from rtchart.core.gap import Range, seconds_of, subtract
-from rtchart.core.kline import Kline
+from rtchart.core.kline import Kline, VenueKline
 from rtchart.core.messages import (
     Absent,
     DeadLetter,
@@ -20,13 +21,13 @@ from rtchart.core.messages import (
     Listing,
     StreamState,
     decode,
+    decode_backfill_message,
     decode_kline_message,
 )
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import Venue
 from rtchart.process.health import Health
 from rtchart.producer.command import serve
-from rtchart.producer.ledger import Patience
 from rtchart.sim.exchange import Address
 
 EPOCH = 7
@@ -40,12 +41,15 @@ class Topics:
         self.cluster = cluster
         self.records: list[KlineMessage] = []
         self.keys: set[tuple[str, str]] = set()
+        self.past: list[VenueKline | Absent] = []
+        """What is on ``rtchart.backfill``."""
         self.letters: list[DeadLetter] = []
         self.states: dict[str, StreamState] = {}
         self.tombstones: set[str] = set()
 
-    async def want(self, *symbols: str, epoch: int = EPOCH, suspend: bool = False) -> None:
-        await self._put({f"sim:{name}": DesiredSymbol("sim", name, epoch, suspend=suspend) for name in symbols})
+    async def want(self, *symbols: str, epoch: int = EPOCH, suspend: bool = False, history_days: int = 0) -> None:
+        wanted = (DesiredSymbol("sim", name, epoch, suspend=suspend, history_days=history_days) for name in symbols)
+        await self._put({str(desired.identity): desired for desired in wanted})
 
     async def forget(self, symbol: str) -> None:
         await self._put({f"sim:{symbol}": None})
@@ -85,11 +89,15 @@ class Topics:
             return []
         return subtract([(there[0][0], there[-1][1])], [*there, *self.absent(symbol)])
 
+    def minutes(self, symbol: str) -> list[VenueKline]:
+        """The exchange's own, in the order they came."""
+        return [record for record in self.past if isinstance(record, VenueKline) and record.symbol == symbol]
+
     def last(self, symbol: str) -> int:
         return max((kline.open_time for kline in self.klines(symbol)), default=0)
 
     async def follow(self) -> None:
-        await asyncio.gather(self._follow_klines(), self._follow_letters(), self._follow_states())
+        await asyncio.gather(self._follow_klines(), self._follow_past(), self._follow_letters(), self._follow_states())
 
     async def _follow_klines(self) -> None:
         async with self._reader(KLINES) as batches:
@@ -98,6 +106,11 @@ class Topics:
                     message = decode_kline_message(value)
                     self.keys.add((key.decode(), str(message.identity)))
                     self.records.append(message)
+
+    async def _follow_past(self) -> None:
+        async with self._reader(BACKFILL) as batches:
+            async for records in batches:
+                self.past += [decode_backfill_message(value) for _, value in records]
 
     async def _follow_letters(self) -> None:
         async with self._reader(DEAD_LETTERS) as batches:
@@ -128,7 +141,7 @@ class Topics:
 
 @asynccontextmanager
 async def topics(cluster: Cluster) -> AsyncIterator[Topics]:
-    await ensure_topics(cluster, (KLINES, SYMBOLS, STREAMS, DEAD_LETTERS))
+    await ensure_topics(cluster, (KLINES, BACKFILL, SYMBOLS, STREAMS, DEAD_LETTERS))
     made = Topics(cluster)
     following = asyncio.create_task(made.follow())
     try:
@@ -141,13 +154,11 @@ async def topics(cluster: Cluster) -> AsyncIterator[Topics]:
 class Running:
     """A producer that runs."""
 
-    def __init__(self, cluster: Cluster, address: Address, instance: str, patience: Patience | None, history: int) -> None:
+    def __init__(self, cluster: Cluster, address: Address, instance: str, **how: Any) -> None:
         self.health = Health()
         self._stopping = asyncio.Event()
         venue = Venue("sim", address.ws, address.rest)
-        self._task = asyncio.create_task(
-            serve(venue, cluster, instance, self.health, self._stopping, patience=patience, history=history)
-        )
+        self._task = asyncio.create_task(serve(venue, cluster, instance, self.health, self._stopping, **how))
 
     async def stop(self) -> None:
         """As by SIGTERM."""
@@ -161,10 +172,9 @@ class Running:
 
 
 @asynccontextmanager
-async def producer(
-    cluster: Cluster, address: Address, instance: str = "one", patience: Patience | None = None, history: int = 0
-) -> AsyncIterator[Running]:
-    running = Running(cluster, address, instance, patience, history)
+async def producer(cluster: Cluster, address: Address, instance: str = "one", **how: Any) -> AsyncIterator[Running]:
+    """``how`` is what `serve` may be told: patience, history, backfill_share."""
+    running = Running(cluster, address, instance, **how)
     try:
         yield running
     finally:

@@ -93,7 +93,9 @@ async def test_each_service_has_a_role_that_may_do_its_work_only(connection: asy
         for right in ("INSERT", "UPDATE", "DELETE"):
             assert not await connection.fetchval("SELECT has_table_privilege('rtchart_web', $1, $2)", table, right), table
     assert not await connection.fetchval("SELECT has_table_privilege('rtchart_inserter', 'kline_1s', 'DELETE')")
-    assert not await connection.fetchval("SELECT has_table_privilege('rtchart_inserter', 'candle', 'SELECT')")
+    for table in ("candle", "venue_checkpoint"):
+        assert not await connection.fetchval("SELECT has_table_privilege('rtchart_inserter', $1, 'DELETE')", table)
+    assert not await connection.fetchval("SELECT has_table_privilege('rtchart_inserter', 'candle_outbox', 'SELECT, INSERT')")
 
 
 async def test_a_user_without_the_right_is_told_what_to_do(connection: asyncpg.Connection, empty_database: str):

@@ -60,6 +60,12 @@ def test_a_candle_may_know_seconds_that_are_missing_now_and_no_others() -> None:
     assert said(WHOLE, None) == [("excess", "60 s more")]
 
 
+def test_the_exchanges_own_minutes_stand_for_seconds_that_were_never_stored() -> None:
+    own = replace(WHOLE, source="venue")
+    assert said(own, None) == said(own, folded(MINUTES, seconds(*range(50)))[M]) == []
+    assert said(replace(own, high="9"), WHOLE) != []
+
+
 def test_what_waits_for_the_aggregator_is_told_only_when_it_waits_for_long() -> None:
     here = [(M, M + MINUTE)]
     assert said(None, WHOLE, waiting=here) == []

@@ -137,6 +137,23 @@ def test_a_revision_counts_when_it_is_higher_and_has_not_fewer_seconds() -> None
     assert _one(live, MINUTES, START).close == "8"
 
 
+def test_months_of_the_exchanges_own_minutes_are_not_kept_here() -> None:
+    live = LiveSymbol(IDENTITY)
+    live.load(INTERVALS["1M"], {}, ())
+    for index in range(60):
+        live.add(kline(START + index * SECOND))
+    live.seal(START + 5 * MINUTE)
+    whole = _one(live, MINUTES, START)
+    for age in range(3, 300):
+        old = _with(whole, open_time=START - age * HOUR, revision=1, source="venue")
+        assert live.revise("1m", old)  # the charts that show it are told all the same
+        assert live.is_past("1m", old)
+    assert [candle.open_time for candle in live.candles(MINUTES, 0, START + 5 * MINUTE)] == [START]
+    repaired = _with(whole, open_time=START - 3 * HOUR, revision=1, source="repair")
+    assert live.revise("1m", repaired) and not live.is_past("1m", repaired)
+    assert len(live.candles(MINUTES, 0, START + 5 * MINUTE)) == 2
+
+
 def test_while_nobody_looks_minutes_are_kept_until_they_are_stored() -> None:
     live = LiveSymbol(IDENTITY)
     for minute, second in itertools.product(range(3), range(60)):

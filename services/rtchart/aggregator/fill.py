@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from rtchart.aggregator.chain import chain
 from rtchart.aggregator.levels import Folded, Levels
-from rtchart.store import candles, fills
+from rtchart.store import candles, fills, venue
 from rtchart.store.candles import Period, Series, Span
 from rtchart.store.database import Connection
 from rtchart.store.fills import Missing
@@ -48,11 +48,13 @@ class Fill:
         progress = portion.left.copy()
         if portion.room > 0:
             noted = {(one.symbol_id, one.interval) for one in added}
+            # Where the exchange's own minutes came, larger candles are short for a while: `aggregator.venue` folds them.
+            busy = await venue.waiting(self._connection)
             pairs = [
                 (symbol_id, name, child.name)
                 for symbol_id, one in series.items()
                 for name, child in chain(one.intervals, one.listed_day).child.items()
-                if child.name != "1s" and (symbol_id, name) not in noted
+                if child.name != "1s" and (symbol_id, name) not in noted and symbol_id not in busy
             ]
             await self._take(portion, series, await fills.read_short(self._connection, pairs), now)
         if not portion.wanted and not progress:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from rtchart.aggregator.chain import chain
-from rtchart.core.candle import Candle, fold
+from rtchart.core.candle import Candle, fold, standing
 from rtchart.core.interval import INTERVALS, MINUTES, Interval
 from rtchart.store import candles
 from rtchart.store.candles import Period, Series, Span, Written
@@ -42,10 +42,12 @@ class Folded:
 class Levels:
     """The fold of a set of changes through all levels, inside the transaction of ``connection``, at the time ``now`` (ms)."""
 
-    def __init__(self, connection: Connection, series: Mapping[int, Series], now: int) -> None:
+    def __init__(self, connection: Connection, series: Mapping[int, Series], now: int, *, of_old: bool = False) -> None:
+        """``of_old``: also of candles that are past their retention. They came later than that, and are there."""
         self._connection = connection
         self._series = series
         self._now = now
+        self._of_old = of_old
         self._wanted: dict[str, set[Period]] = {name: set() for name in INTERVALS}
         self.folded = Folded()
 
@@ -93,7 +95,7 @@ class Levels:
             links = chain(series.intervals, series.listed_day)
             interval, child = links.own[name], links.child[name]
             # A child that retention has taken would be missing in the sum.
-            if period.open_time < series.floor(child, self._now):
+            if period.open_time < series.floor(child, self._now) and not self._of_old:
                 continue
             end = interval.next_open(period.open_time)
             part.append((Span(period.symbol_id, child.name, period.open_time, end), interval))
@@ -115,7 +117,7 @@ class Levels:
         return written
 
     async def _knowing_more(self, made: list[tuple[int, Candle]]) -> list[tuple[int, Candle]]:
-        """Without the minutes below the raw floor whose candle has as many seconds: some of theirs may be gone since.
+        """Without the minutes below the raw floor whose candle stands as well: some of their seconds may be gone since.
 
         Nothing below the floor is inserted, so these are minutes that waited for the aggregator all that time: retention
         has kept them for it.
@@ -127,11 +129,11 @@ class Levels:
         ]
         if not old:
             return made
-        received = {**dict.fromkeys(old, 0), **await candles.read_received(self._connection, old)}
+        stored = {**dict.fromkeys(old, (0, False)), **await candles.read_standing(self._connection, old)}
         return [
             (symbol_id, candle)
             for symbol_id, candle in made
-            if candle.received > received.get(Period(symbol_id, candle.open_time), 0)
+            if standing(candle) > stored.get(Period(symbol_id, candle.open_time), (0, False))
         ]
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from rtchart.aggregator.fill import Fill
 from rtchart.aggregator.levels import Folded, Levels
+from rtchart.aggregator.venue import step as fold_venue_minutes
 from rtchart.broker.candles import RevisionPublisher
 from rtchart.broker.on_demand import NotPublished
 from rtchart.core.interval import MINUTE, SECOND
 from rtchart.process.logs import fields
 from rtchart.process.metrics import BUCKETS, observe
-from rtchart.store import candles, checkpoints, outbox, runs
+from rtchart.store import candles, checkpoints, outbox, runs, venue
 from rtchart.store.database import Connection, within
 
 log = logging.getLogger(__name__)
@@ -25,7 +28,17 @@ PAIRS = 2_000
 """How many (symbol, minute) a transaction folds, about: a second of work."""
 
 FILLS = 20
-"""How many transactions a run gives to intervals that were added to a symbol later."""
+"""How many transactions a run gives to the exchange's own minutes, and as many to intervals that a symbol got later."""
+
+SHARE = 0.25
+"""Of the time that the exchange's own minutes get: they are many, and nobody waits for them."""
+
+LOOK = 0.25
+"""Seconds between looks at what is due, while it rests."""
+
+QUIET = (0.25, 0.8)
+"""The part of a second in which it goes on: every symbol's second ends at once, and is on its way to the screens before that.
+Its revisions take the same way."""
 
 SEND_AT_ONCE = 5_000
 
@@ -113,13 +126,47 @@ async def _aggregate(
         # As many minutes as make a transaction of `PAIRS`: one of a thousand symbols, hundreds of one symbol's backlog.
         minutes = max(1, min(2 * minutes, PAIRS * minutes // folded.minutes))
     await _publish(connection, publisher, now(), outcome)  # also what earlier runs could not
-    fill = Fill(connection)
+    await _fold_aside(connection, publisher, now, outcome, partial(fold_venue_minutes, connection), unhurried=True)
+    await _fold_aside(connection, publisher, now, outcome, Fill(connection).step)
+
+
+async def _fold_aside(
+    connection: Connection,
+    publisher: RevisionPublisher,
+    now: Callable[[], int],
+    outcome: Outcome,
+    step: Callable[[int], Awaitable[Folded | None]],
+    *,
+    unhurried: bool = False,
+) -> None:
+    """What is not due, a few transactions of it, and none once a minute is due.
+
+    ``unhurried``: it takes `SHARE` of the time, and none while Kafka takes nothing, so that the outbox never holds years.
+    """
     for _ in range(FILLS):
+        if unhurried and outcome.not_published is not None:
+            return
+        began = time.perf_counter()
         with within(connection, STEP):
-            if await checkpoints.due(connection, now()) or (filled := await fill.step(now())) is None:
-                break
+            if await checkpoints.due(connection, now()) or (filled := await step(now())) is None:
+                return
         outcome.add(filled)
         await _publish(connection, publisher, now(), outcome)
+        if not unhurried:
+            continue
+        if not await venue.waits(connection):
+            return
+        rested_at = began + (time.perf_counter() - began) / SHARE
+        rested_at += _until_quiet(time.time() + rested_at - time.perf_counter())
+        while (left := rested_at - time.perf_counter()) > 0 and not await checkpoints.due(connection, now()):  # noqa: ASYNC110
+            await asyncio.sleep(min(left, LOOK))
+
+
+def _until_quiet(at: float) -> float:
+    """Seconds from a time (s) to the part of a second in which nothing live is on its way."""
+    start, end = QUIET
+    phase = at % 1.0
+    return 0.0 if start <= phase < end else (start - phase) % 1.0
 
 
 async def fold_due(connection: Connection, now: int, *, minutes: int) -> Folded | None:

@@ -13,7 +13,7 @@ from rtchart.broker.on_demand import NotPublished
 from rtchart.core.errors import UserError
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
-from rtchart.store import checkpoints, runs
+from rtchart.store import checkpoints, runs, venue
 from rtchart.store.database import Connection, connect, place
 from rtchart.store.failures import is_outage
 from rtchart.store.migrate import require_schema
@@ -81,6 +81,8 @@ async def _watch(
     while True:
         async with asyncio.timeout(ANSWER):  # a server that vanished would be waited for by the hour
             due = await checkpoints.due(connection, now())
+            if not due and retry_at == float("inf"):  # what is past is not worth an outbox that nobody empties
+                due = await venue.waits(connection)
         if due:
             outcome = await run(connection, publisher, now, began=began)
             if outcome is None:

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 INSERTERS = "rtchart-inserter"
 """The group that stores what is in ``rtchart.klines``."""
+BACKFILLERS = "rtchart-inserter-backfill"
+"""… and what is in ``rtchart.backfill``, beside it."""
 
 _MEBIBYTE = 1024 * 1024
 _ANSWER = 5.0

@@ -17,7 +17,7 @@ from aiokafka.partitioner import murmur2
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.topics import Topic
 from rtchart.core.kline import Kline
-from rtchart.core.messages import KlineMessage, encode
+from rtchart.core.messages import BackfillMessage, KlineMessage, encode
 from rtchart.process.clock import now_ms, now_us
 
 LINGER = 0.002
@@ -27,13 +27,16 @@ MAX_RECORDS = 5_000
 """Records that close a batch at once; about 400 kB compressed at worst, under the broker's limit for a batch."""
 
 
+Message = KlineMessage | BackfillMessage
+
+
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key as Kafka's Java client and aiokafka choose it, so that every writer agrees."""
     return int(murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 class Publisher:
-    """Writes `KlineMessage` records to one topic, in order per symbol.
+    """Writes the records of one topic that is about symbols, in order per symbol.
 
     Records handed over within `LINGER` travel together, and so do all those that come while others are on their way: the busier
     the machine and the broker, the fewer and larger the requests. aiokafka has one request under way to a broker in any case;
@@ -48,14 +51,14 @@ class Publisher:
         self._partitions = topic.partitions
         self._linger = linger
         self._keys: dict[tuple[str, str], tuple[bytes, int]] = {}
-        self._window: list[KlineMessage] = []
+        self._window: list[Message] = []
         self._acked: asyncio.Future[int] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
         # One window at a time leaves, so that a symbol's records keep their order.
         self._turn = asyncio.Lock()
 
-    def publish(self, messages: Iterable[KlineMessage]) -> asyncio.Future[int]:
+    def publish(self, messages: Iterable[Message]) -> asyncio.Future[int]:
         """Hand records over. The future ends when Kafka acknowledged them all, or with the error if it did not.
 
         Its result is their ``published_us``.
@@ -101,7 +104,7 @@ class Publisher:
         if self._acked is not None and not self._sending and not task.cancelled():
             self._close_window()
 
-    async def _send(self, window: list[KlineMessage], acked: asyncio.Future[int]) -> None:
+    async def _send(self, window: list[Message], acked: asyncio.Future[int]) -> None:
         try:
             async with self._turn:
                 published_us = now_us()
@@ -118,7 +121,7 @@ class Publisher:
             if not acked.done():
                 acked.set_result(published_us)
 
-    def _batches(self, window: list[KlineMessage], published_us: int) -> list[tuple[int, object]]:
+    def _batches(self, window: list[Message], published_us: int) -> list[tuple[int, object]]:
         timestamp = now_ms()
         open_batches: dict[int, object] = {}
         out: list[tuple[int, object]] = []
@@ -137,7 +140,7 @@ class Publisher:
                 batch.append(key=key, value=value, timestamp=timestamp)
         return out
 
-    def _place(self, message: KlineMessage) -> tuple[bytes, int]:
+    def _place(self, message: Message) -> tuple[bytes, int]:
         identity = (message.exchange, message.symbol)
         place = self._keys.get(identity)
         if place is None:

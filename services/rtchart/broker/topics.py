@@ -67,9 +67,15 @@ KLINES = Topic(
     {**_LOG, "retention.ms": str(_DAY), "segment.ms": str(_HOUR)},
 )
 CANDLES = Topic("rtchart.candles", PARTITIONS, {**_LOG, "retention.ms": str(_DAY), "segment.ms": str(_HOUR)})
+BACKFILL = Topic(
+    "rtchart.backfill",
+    PARTITIONS,
+    # By when they arrived: what is stamped a month ago would be gone at the first look at retention.
+    {**_LOG, "retention.ms": str(7 * _DAY), "segment.ms": str(_DAY), "message.timestamp.type": "LogAppendTime"},
+)
 DEAD_LETTERS = Topic("rtchart.dead-letters", 1, {**_LOG, "retention.ms": str(7 * _DAY)})
 SYMBOLS = Topic("rtchart.symbols", 1, _STATE)
 STREAMS = Topic("rtchart.streams", 1, _STATE)
 REPAIRS = Topic("rtchart.repairs", 1, _STATE)
 
-TOPICS: tuple[Topic, ...] = (KLINES, CANDLES, DEAD_LETTERS, SYMBOLS, STREAMS, REPAIRS)
+TOPICS: tuple[Topic, ...] = (KLINES, CANDLES, BACKFILL, DEAD_LETTERS, SYMBOLS, STREAMS, REPAIRS)

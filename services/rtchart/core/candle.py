@@ -12,16 +12,23 @@ import math
 from collections.abc import Iterable
 from decimal import Context, Decimal
 from operator import attrgetter
+from typing import Literal
 
 import msgspec
 
-from rtchart.core.interval import Interval
-from rtchart.core.kline import SOURCES, Kline, Source
+from rtchart.core.interval import MINUTE, SECOND, Interval
+from rtchart.core.kline import SOURCES, Kline, VenueKline
+
+CandleSource = Literal["stream", "repair", "backfill", "venue"]
+"""How the seconds of a candle came to us. ``venue``: they did not, and it is, or is made of, the exchange's own minutes."""
+
+CANDLE_SOURCES: tuple[CandleSource, ...] = (*SOURCES, "venue")
+"""From the best to the weakest."""
 
 # Exact for sums of any number of seconds: 20 digits before the point, 18 after it, and room for the carry.
 _EXACT = Context(prec=60)
 _ZERO = Decimal(0)
-_RANK = {source: rank for rank, source in enumerate(SOURCES)}
+_RANK = {source: rank for rank, source in enumerate(CANDLE_SOURCES)}
 _open_time = attrgetter("open_time")
 
 
@@ -42,8 +49,9 @@ class Candle(msgspec.Struct, frozen=True, gc=False):
     """Seconds of the period that it is made of."""
     expected: int
     """Seconds that the period has. A candle is complete when it received them all."""
-    source: Source = "stream"
-    """The weakest source among its seconds."""
+    source: CandleSource = "stream"
+    """The weakest source among its seconds; ``venue``: some of them were never seen here, and the exchange's own record of
+    their minutes stands for them."""
     revision: int = 0
     """How often its stored content changed, from 1; 0 while it is not stored."""
     closed: bool = False
@@ -167,10 +175,15 @@ class Fold:
             taker_buy_quote_volume=_text(self._taker_buy_quote_volume),
             received=self._received,
             expected=self._expected,
-            source=SOURCES[self._rank],
+            source=CANDLE_SOURCES[self._rank],
             revision=revision,
             closed=closed,
         )
+
+
+def standing(candle: Candle) -> tuple[int, bool]:
+    """By what a candle of a period stands against another one: its seconds, and between equals whether all were seen here."""
+    return candle.received, candle.source != "venue"
 
 
 def of_second(kline: Kline) -> Candle:
@@ -189,6 +202,27 @@ def of_second(kline: Kline) -> Candle:
         received=1,
         expected=1,
         source=kline.source,
+        closed=True,
+    )
+
+
+def of_venue(kline: VenueKline) -> Candle:
+    """The exchange's own minute as a candle: whole by its word, which its source says."""
+    seconds = MINUTE // SECOND
+    return Candle(
+        open_time=kline.open_time,
+        open=kline.open,
+        high=kline.high,
+        low=kline.low,
+        close=kline.close,
+        volume=kline.volume,
+        quote_volume=kline.quote_volume,
+        trades=kline.trades,
+        taker_buy_volume=kline.taker_buy_volume,
+        taker_buy_quote_volume=kline.taker_buy_quote_volume,
+        received=seconds,
+        expected=seconds,
+        source="venue",
         closed=True,
     )
 

@@ -1,7 +1,8 @@
 """Ranges of seconds that are missing, and the arithmetic on them.
 
 A gap is a fact about one symbol: ``[start, end)`` was expected and did not come. It ends as *repaired* (the seconds came by
-REST) or *absent* (the exchange has none either), and is a row of the ledger in every case.
+REST, or, when they are older than what is kept, the exchange's own minutes) or *absent* (the exchange has none either), and is
+a row of the ledger in every case.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ Range = tuple[int, int]
 """Half-open ``[start, end)`` in milliseconds, both whole seconds."""
 
 GapState = Literal["open", "repaired", "absent"]
-GapReason = Literal["step", "silence", "reconnect", "start", "offset_lost", "verify"]
+GapReason = Literal["step", "silence", "reconnect", "start", "offset_lost", "verify", "history"]
 """Why it was opened: open_time stepped, no kline for 5 s, the connection was new, the producer was, Kafka's log had been cut
-off before it was read, or a comparison with the exchange (``rtchart verify --repair``) found the stored seconds not as its."""
+off before it was read, or a comparison with the exchange (``rtchart verify --repair``) found the stored seconds not as its.
+``history``: it never was; older history was fetched, and the exchange lacks some of it."""
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import msgspec
 from rtchart.core.candle import Candle
 from rtchart.core.gap import GapReason, Range
 from rtchart.core.interval import SECOND
-from rtchart.core.kline import Identity, Kline, check
+from rtchart.core.kline import Identity, Kline, VenueKline, check
 from rtchart.core.symbol import DesiredSymbol
 
 
@@ -43,6 +43,8 @@ class Absent(msgspec.Struct, frozen=True, tag_field="type", tag="absent"):
     """On ``rtchart.klines``: the exchange itself has no seconds ``[start, end)`` (ms).
 
     Sent after two answers that agree, a minute apart; ``asked_at`` (ms) is the time of the second.
+
+    On ``rtchart.backfill``: it has no minutes there. One answer about what is long past is enough, and so is an archive file.
     """
 
     exchange: str
@@ -77,6 +79,9 @@ class Listing(msgspec.Struct, frozen=True, tag_field="type", tag="listing"):
 
 KlineMessage = Kline | GapOpened | Absent | Listing
 """A record of ``rtchart.klines``."""
+
+BackfillMessage = VenueKline | Absent
+"""A record of ``rtchart.backfill``."""
 
 
 class Revision(msgspec.Struct, frozen=True):
@@ -137,6 +142,11 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     """Gaps whose repair is not finished."""
     history: tuple[Range, ...] = ()
     """Of the past that a new symbol is to get, what was not fetched yet: no gap, and below the watermark."""
+    minutes_from: int | None = None
+    """Since when the exchange's own minutes are wanted (``spec.historyDays``), at its first trade at the earliest. None: none
+    were asked for yet."""
+    minutes: tuple[Range, ...] = ()
+    """Of these, what was not fetched yet; it is fetched from the newest back."""
     venue_time: int | None = None
     """The exchange's time when this was written, None while it was not known: so long, at least, a ``suspended`` one was."""
     listed_day: int | None = None
@@ -148,9 +158,15 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     def identity(self) -> Identity:
         return Identity(self.exchange, self.symbol)
 
+    @property
+    def minutes_reach(self) -> int | None:
+        """From when on (ms) all wanted minutes of the past are on Kafka; None where none are wanted."""
+        return self.minutes[-1][1] if self.minutes else self.minutes_from
+
 
 _encoder = msgspec.json.Encoder()
 _kline_messages: msgspec.json.Decoder[KlineMessage] = msgspec.json.Decoder(KlineMessage)
+_backfill_messages: msgspec.json.Decoder[BackfillMessage] = msgspec.json.Decoder(BackfillMessage)
 
 encode = _encoder.encode
 
@@ -163,6 +179,14 @@ def decode_kline_message(value: bytes) -> KlineMessage:
     """A record of ``rtchart.klines``. Raises `UnreadableRecord`."""
     try:
         return _kline_messages.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableRecord(str(error)) from None
+
+
+def decode_backfill_message(value: bytes) -> BackfillMessage:
+    """A record of ``rtchart.backfill``. Raises `UnreadableRecord`."""
+    try:
+        return _backfill_messages.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableRecord(str(error)) from None
 
@@ -195,6 +219,6 @@ def decode(value: bytes, message: type[M]) -> M:
 
 def json_schemas() -> dict[str, Any]:
     """A JSON Schema (2020-12) of every message, by name, with ``#/$defs/…`` references; made from the structs."""
-    messages = (Kline, GapOpened, Absent, Listing, Revision, DeadLetter, DesiredSymbol, StreamState)
+    messages = (Kline, GapOpened, Absent, Listing, VenueKline, Revision, DeadLetter, DesiredSymbol, StreamState)
     _, components = msgspec.json.schema_components(messages, ref_template="#/$defs/{name}")
     return components

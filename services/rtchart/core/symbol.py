@@ -41,7 +41,7 @@ class SymbolSpec(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     intervals: Annotated[tuple[CandleInterval, ...], Meta(min_length=1, max_length=15)] = DEFAULT_INTERVALS
     suspend: bool = False
     history_days: Annotated[int, Meta(ge=0, le=36500)] = 0
-    """How many days of the past are wanted, as the exchange's own candles. Taken and passed on; nothing fetches them yet."""
+    """How many days of the past are wanted, as the exchange's own 1m candles and what is folded from them."""
     retention: Retention = Retention()
     deletion_policy: DeletionPolicy = "Retain"
 
@@ -99,7 +99,7 @@ class DesiredSymbol(msgspec.Struct, frozen=True):
     intervals: tuple[CandleInterval, ...] = DEFAULT_INTERVALS
     suspend: bool = False
     history_days: int = 0
-    """As in the spec; nothing fetches them yet."""
+    """As in the spec."""
     kline_hours: int = 48
     candle_days: int = 365
     deletion_policy: DeletionPolicy = "Retain"

@@ -140,6 +140,12 @@ class Rest(Protocol):
     def used(self) -> float:
         """The share of the venue's rate limit that the last minute used."""
 
+    def sharing(self, share: float) -> Rest:
+        """The same interface for what may wait: asked evenly, for at most this share of the venue's rate limit.
+
+        Its `used` is what it has used itself, and it has connections of its own, to be closed by who asked for it.
+        """
+
     async def aclose(self) -> None:
         """Close its connections."""
 

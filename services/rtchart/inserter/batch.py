@@ -173,7 +173,7 @@ def extend(out: Plan, batch: Batch, symbols: Mapping[tuple[str, str], SymbolRow]
                     continue
             refusal = _sort(out, message, symbols)
         if refusal is not None:
-            out.letters.append(_letter(batch.records[number], refusal, topic, out.at))
+            out.letters.append(letter(batch.records[number], refusal, topic, out.at))
     out.planned = len(batch)
 
 
@@ -217,7 +217,8 @@ def newer(held: Kline, come: Kline) -> Kline:
     return come
 
 
-def _letter(record: Record, refusal: Refusal, topic: str, now: int) -> DeadLetter:
+def letter(record: Record, refusal: Refusal, topic: str, now: int) -> DeadLetter:
+    """A record that cannot be used, as a dead letter."""
     value = record.value or b""
     identity = _identity_of(value)
     return DeadLetter(

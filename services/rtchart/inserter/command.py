@@ -11,14 +11,16 @@ from rtchart.broker import options as kafka_options
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.dead_letters import DeadLetterPublisher
-from rtchart.broker.group import INSERTERS, join
+from rtchart.broker.group import BACKFILLERS, INSERTERS, join
 from rtchart.broker.table import Table
-from rtchart.broker.topics import DEAD_LETTERS, KLINES, REPAIRS, SYMBOLS
+from rtchart.broker.topics import BACKFILL, DEAD_LETTERS, KLINES, REPAIRS, SYMBOLS
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.inserter import repairs
+from rtchart.inserter.backfill import Backfill
 from rtchart.inserter.service import Inserter, Limits
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
+from rtchart.inserter.venue import MinuteWriter
 from rtchart.inserter.writer import Feed, Writer
 from rtchart.process import options
 from rtchart.process.health import Health
@@ -48,7 +50,7 @@ from rtchart.store import options as database_options
 )
 @options.service
 def command(cluster: Cluster, database: str, batch_rows: int, batch_ms: int, instance: str | None, process: Process) -> None:
-    """Batch klines from Kafka into PostgreSQL, each exactly once.
+    """Batch klines from Kafka into PostgreSQL, each exactly once; beside them, and slower, older history.
 
     Run as many as you like, up to the topic's partitions: they share them out. What cannot be stored goes to the table
     dead_letter and the topic rtchart.dead-letters, with the reason.
@@ -62,26 +64,38 @@ async def serve(
 ) -> None:
     """Run the service until ``stopping`` is set. Raises `UserError` when Kafka or the database is not there at the start."""
     session, follower = Session(database, health), Session(database, health, part="symbols")
-    asker = Session(database, health, part="repairs")
+    asker, aside = Session(database, health, part="repairs"), Session(database, health, part="backfill")
     await session.check()
-    await ensure_topics(cluster, (KLINES, SYMBOLS, REPAIRS, DEAD_LETTERS))
-    feed = Feed(await cluster.cluster_id(), cluster.name(KLINES), KLINES.partitions)
+    await ensure_topics(cluster, (KLINES, BACKFILL, SYMBOLS, REPAIRS, DEAD_LETTERS))
+    cluster_id = await cluster.cluster_id()
+    feed = Feed(cluster_id, cluster.name(KLINES), KLINES.partitions)
+    past = Feed(cluster_id, cluster.name(BACKFILL), BACKFILL.partitions)
     book = Symbols()
     followed, never = asyncio.Event(), asyncio.Event()
+    live: list[Inserter] = []
 
     async def insert() -> None:
         await followed.wait()
         async with DeadLetterPublisher(cluster) as dead_letters:
             writer = Writer(session, book, feed, dead_letters.publish)
             inserter = Inserter(writer, session, feed, health, limits)
+            live.append(inserter)
             async with join(cluster, KLINES, INSERTERS, on_revoked=inserter.revoked, instance=instance) as group:
                 health.ready()
                 await until_stopped(never, inserter.run(group), inserter.watch(group))  # until this is cancelled
 
+    async def fill_back() -> None:
+        await followed.wait()
+        async with DeadLetterPublisher(cluster) as dead_letters:
+            writer = MinuteWriter(aside, book, past, dead_letters.publish)
+            backfill = Backfill(writer, aside, past, lambda: any(inserter.busy for inserter in live))
+            async with join(cluster, BACKFILL, BACKFILLERS, on_revoked=backfill.revoked, instance=instance) as group:
+                await until_stopped(never, backfill.run(group), backfill.watch(group))  # until this is cancelled
+
     table = Table(cluster, SYMBOLS, DesiredSymbol)
+    followed_by = book.follow(table, follower, followed.set)
     try:
-        await until_stopped(stopping, insert(), book.follow(table, follower, followed.set), repairs.ask(asker, cluster))
+        await until_stopped(stopping, insert(), fill_back(), followed_by, repairs.ask(asker, cluster))
     finally:
-        await session.close()
-        await follower.close()
-        await asker.close()
+        for each in (session, follower, asker, aside):
+            await each.close()

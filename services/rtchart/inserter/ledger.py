@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from rtchart.core.gap import Range, common, normal, subtract
+from rtchart.core.gap import GapReason, Range, common, normal, subtract
 from rtchart.core.messages import Absent, GapOpened
 from rtchart.store.gaps import GapRow
 
@@ -27,13 +27,15 @@ def settle(
     *,
     floor: int,
     now: int,
+    unannounced: GapReason = "step",
 ) -> list[GapRow]:
     """The rows that are new (``gap_id`` None) or changed, of one symbol.
 
     ``known`` are its rows, open or absent, that overlap anything else here; ``stored`` are the seconds of `concern` that are
     in the database, this batch's included. A gap is repaired when each of its seconds is stored; what of it the exchange
     lacks too becomes a row of its own, absent; a partly filled one stays open as it is. A gap that reaches below the raw
-    ``floor`` is opened as two, because the seconds of one part alone can still come.
+    ``floor`` is opened as two, because the seconds of one part alone can still come. ``unannounced`` is the reason of what the
+    exchange lacks without a gap that was announced for it.
     """
     present = normal(stored)
     rows = [*known, *_opened(symbol_id, known, opened, floor)]
@@ -43,7 +45,7 @@ def settle(
     for start, end in subtract(lacking, (row.range for row in rows)):
         # The exchange lacks seconds that no gap was announced for, or whose announcement was lost.
         assert asked_at is not None
-        out.append(GapRow(None, symbol_id, start, end, "absent", "step", asked_at, now, asked_at))
+        out.append(GapRow(None, symbol_id, start, end, "absent", unannounced, asked_at, now, asked_at))
     return out
 
 

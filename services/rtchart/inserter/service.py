@@ -67,6 +67,11 @@ class Inserter:
         self._begin_batch()
         self._work: asyncio.Task[None] | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether records wait, or are being stored."""
+        return self._work is not None or len(self._batch) > 0
+
     async def run(self, group: Group) -> None:
         """Work until cancelled. Raises what is nobody's outage."""
         try:

@@ -12,7 +12,7 @@ from rtchart.broker import options as kafka_options
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.table import Table
-from rtchart.broker.topics import DEAD_LETTERS, KLINES, REPAIRS, STREAMS, SYMBOLS
+from rtchart.broker.topics import BACKFILL, DEAD_LETTERS, KLINES, REPAIRS, STREAMS, SYMBOLS
 from rtchart.core.interval import HOUR
 from rtchart.core.messages import GapOpened, StreamState
 from rtchart.core.symbol import DesiredSymbol
@@ -25,6 +25,7 @@ from rtchart.process.logs import fields
 from rtchart.process.run import Process, run, until_stopped
 from rtchart.producer.ledger import Patience
 from rtchart.producer.listing import keep_asking, keep_time
+from rtchart.producer.past import keep_filling_back
 from rtchart.producer.repair import keep_repairing
 from rtchart.producer.requests import Requests
 from rtchart.producer.service import Producer
@@ -33,6 +34,9 @@ from rtchart.producer.states import States, keep_exporting
 from rtchart.producer.track import HISTORY_PAGES
 
 log = logging.getLogger(__name__)
+
+BACKFILL_SHARE = 0.25
+"""Of the venue's rate limit, for what is older than the seconds."""
 
 
 @click.command("producer")
@@ -53,6 +57,12 @@ log = logging.getLogger(__name__)
     type=click.FloatRange(min=0),
     help=f"Hours of the past to fetch for a symbol that is new; less for many symbols, none for over {HISTORY_PAGES}.",
 )
+@options.option(
+    "--backfill-share",
+    BACKFILL_SHARE,
+    type=click.FloatRange(0, 0.5, min_open=True),
+    help="Share of the exchange's rate limit for older history (spec.historyDays), at most; what is live goes first.",
+)
 @options.service
 def command(
     exchange: str,
@@ -61,6 +71,7 @@ def command(
     cluster: Cluster,
     instance: str,
     history_hours: float,
+    backfill_share: float,
     process: Process,
 ) -> None:
     """Read the exchange's 1-second klines and put them on Kafka, whole.
@@ -71,7 +82,8 @@ def command(
 
     async def service(health: Health, stopping: asyncio.Event) -> None:
         place = venue(exchange, ws=exchange_ws, rest=exchange_rest)
-        await serve(place, cluster, instance, health, stopping, history=int(history_hours * HOUR))
+        history = int(history_hours * HOUR)
+        await serve(place, cluster, instance, health, stopping, history=history, backfill_share=backfill_share)
 
     run("producer", service, process)
 
@@ -85,15 +97,17 @@ async def serve(
     *,
     patience: Patience | None = None,
     history: int = 0,
+    backfill_share: float = BACKFILL_SHARE,
 ) -> None:
     """Run the service until ``stopping`` is set. Raises `Unavailable` when Kafka is not there at the start.
 
     ``history`` (ms) is how much of the past a symbol gets that is new.
     """
-    await ensure_topics(cluster, (KLINES, SYMBOLS, STREAMS, REPAIRS, DEAD_LETTERS))
+    await ensure_topics(cluster, (KLINES, BACKFILL, SYMBOLS, STREAMS, REPAIRS, DEAD_LETTERS))
     before = await Table(cluster, STREAMS, StreamState).snapshot()
     clock = VenueClock()
     stream, rest = connect(venue, clock)
+    unhurried = rest.sharing(backfill_share)
     producer = Producer(venue.name, stream, clock, health, states=before, patience=patience, history=history)
     session = Session(cluster, producer.outbox, health)
     states = States(producer, instance, session.put, before=before)
@@ -121,7 +135,8 @@ async def serve(
             stream.run(producer.sink),
             producer.keep_ticking(),
             keep_repairing(producer, rest),
-            keep_asking(producer, rest),
+            keep_filling_back(producer, unhurried, session.fill_back),
+            keep_asking(producer, rest, unhurried),
             keep_time(producer, rest),
             states.keep_writing(),
             requests.follow(Table(cluster, REPAIRS, GapOpened)),
@@ -133,6 +148,7 @@ async def serve(
     finally:
         connected.cancel()
         await asyncio.wait([connected])
+        await unhurried.aclose()
         await rest.aclose()
 
 

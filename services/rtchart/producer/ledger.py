@@ -163,6 +163,10 @@ class Ledger:
         self.heard_at = self._extended_at = now
         self._silence = self._patience.silence
 
+    def asks(self, now: int) -> bool:
+        """Whether the venue is being asked for seconds, or is to be."""
+        return self._asked is not None or any(hole.ask_at <= now for hole in self.holes)
+
     # ── Asking the venue ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def ask(self, now: int) -> Range | None:

@@ -26,13 +26,16 @@ BELIEVED = 60_000
 """Milliseconds: a symbol whose klines came so lately is listed, whatever the venue says."""
 
 
-async def keep_asking(producer: Producer, rest: Rest, *, every: float = EVERY) -> None:
-    """Keep what is known of the symbols, and the venue's time, up to date, until cancelled."""
+async def keep_asking(producer: Producer, rest: Rest, unhurried: Rest | None = None, *, every: float = EVERY) -> None:
+    """Keep what is known of the symbols, and the venue's time, up to date, until cancelled.
+
+    What ``unhurried`` asks for is no reason to wait: it takes as much all the time.
+    """
     while True:
         wait = every
         try:
             await rest.time()
-            if await _ask(producer, rest):
+            if await _ask(producer, rest, unhurried):
                 wait = min(AFTER_FAILURE, every)
         except RestError as error:
             log.warning("the exchange does not say what it lists", extra=fields(error=str(error)))
@@ -60,7 +63,7 @@ async def keep_time(producer: Producer, rest: Rest) -> None:
         await asyncio.sleep(DOUBT)
 
 
-async def _ask(producer: Producer, rest: Rest) -> bool:
+async def _ask(producer: Producer, rest: Rest, unhurried: Rest | None) -> bool:
     """Whether an answer should be asked for once more, soon."""
     producer.changed.clear()
     doubts = False
@@ -81,7 +84,7 @@ async def _ask(producer: Producer, rest: Rest) -> bool:
         if producer.changed.is_set() or producer.outbox.full:
             break
         if track.listing is None and track.streams and track.listed.tick_size:
-            if track.listed_day is None and rest.used <= QUIET:
+            if track.listed_day is None and rest.used - (unhurried.used if unhurried else 0.0) <= QUIET:
                 await _ask_day(rest, track)
             _introduce(producer, track)
     return doubts

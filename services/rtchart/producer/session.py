@@ -17,9 +17,9 @@ from rtchart.broker import dead_letters
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.publisher import Publisher
 from rtchart.broker.table import Changes, TableWriter
-from rtchart.broker.topics import KLINES, REPAIRS, STREAMS
+from rtchart.broker.topics import BACKFILL, KLINES, REPAIRS, STREAMS
 from rtchart.core.errors import UserError
-from rtchart.core.messages import DeadLetter, GapOpened, StreamState
+from rtchart.core.messages import BackfillMessage, DeadLetter, GapOpened, StreamState
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
 from rtchart.producer.outbox import Outbox
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 20.0
 """Seconds without an acknowledgement after which a client is given up. A broker that restarts needs about ten."""
+AT_ONCE = 120
+"""Records of older history that are published at once: about a millisecond of work."""
 LEAVE_WITHIN = 1.5
 """Seconds that a client has to send what it holds before it is closed."""
 RETRY = (0.5, 3.0)
@@ -43,6 +45,7 @@ class Session:
         self._health = health
         self._states: TableWriter[StreamState] | None = None
         self._repairs: TableWriter[GapOpened] | None = None
+        self._past: Publisher | None = None
         self._bury: Callable[[list[DeadLetter]], Awaitable[None]] | None = None
         self._open = asyncio.Event()
 
@@ -62,6 +65,7 @@ class Session:
         async with self._cluster.producer(patience=LEAVE_WITHIN) as client:
             self._states = TableWriter(client, self._cluster, STREAMS)
             self._repairs = TableWriter(client, self._cluster, REPAIRS)
+            self._past = Publisher(client, self._cluster, BACKFILL)
             self._bury = partial(dead_letters.publish, client, self._cluster)
             self._outbox.open(Publisher(client, self._cluster, KLINES))
             self._open.set()
@@ -87,6 +91,18 @@ class Session:
         await self._open.wait()
         assert self._repairs is not None
         await self._repairs.put(repairs)
+
+    async def fill_back(self, messages: list[BackfillMessage]) -> None:
+        """Publish older history, once there is a connection; returns when Kafka acknowledged it. Raises when it did not.
+
+        In small sets, each after the one before: live seconds go between them, over the same client.
+        """
+        await self._open.wait()
+        assert self._past is not None
+        publisher = self._past
+        async with asyncio.timeout(PATIENCE):
+            for at in range(0, len(messages), AT_ONCE):
+                await publisher.publish(messages[at : at + AT_ONCE])
 
     async def bury(self, letters: list[DeadLetter]) -> None:
         """Write dead letters, once there is a connection."""

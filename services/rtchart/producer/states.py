@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import get_args
 
-from rtchart.core.interval import SECOND
+from rtchart.core.interval import MINUTE, SECOND
 from rtchart.core.messages import StreamState, StreamStatus
 from rtchart.exchange.base import Rest
 from rtchart.process.clock import now_ms
@@ -72,7 +72,7 @@ class States:
             changes[f"{identity}/{self._instance}"] = None
         due = []
         for symbol, track in self._producer.tracks.items():
-            told = (*track.status(now), track.pending)
+            told = track.told(now)
             first = not track.recorded and track.ledger is not None
             if everything or first or told != track.written or at - track.written_at >= EVERY:
                 changes[f"{self._producer.exchange}:{symbol}/{self._instance}"] = track.state(self._instance, now, at)
@@ -119,6 +119,8 @@ async def keep_exporting(producer: Producer, rest: Rest) -> None:
             metrics.SYMBOLS.labels(status).set(counts[status])
         ledgers = [track.ledger for track in producer.tracks.values() if track.ledger is not None and track.streams]
         metrics.MISSING.set(sum(end - start for ledger in ledgers for start, end in ledger.gaps) / SECOND)
+        left = [end - start for track in producer.tracks.values() for start, end in track.minutes.left]
+        metrics.MINUTES_LEFT.set(sum(left) / MINUTE)
         metrics.IN_FLIGHT.set(producer.outbox.in_flight)
         metrics.RATE_LIMIT_USED.set(rest.used)
         if now is not None and ledgers:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from rtchart.core.gap import GapReason, Range, normal
-from rtchart.core.interval import SECOND
+from rtchart.core.interval import DAY, SECOND
 from rtchart.core.messages import Absent, GapOpened, Listing, StreamState, StreamStatus
+from rtchart.core.minutes import Minutes
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import Listed
 from rtchart.producer import metrics
@@ -40,6 +41,7 @@ class Resume:
         self.watermark = max((state.watermark for state in own if state.watermark is not None), default=None)
         self.pending = own[-1].pending if own else ()
         self.history = own[-1].history if own else ()
+        self.minutes = Minutes(own[-1].minutes_from, own[-1].minutes) if own else Minutes()
         self._suspended_until: int | None = None
         """Up to when, at least, streaming was not wanted; None when it was, last."""
         if own and own[-1].status == "suspended":
@@ -76,6 +78,7 @@ class Track:
         "listed",
         "listed_day",
         "listing",
+        "minutes",
         "recorded",
         "refusal",
         "written",
@@ -97,14 +100,16 @@ class Track:
         self._resume = Resume(desired.epoch, states)
         self.listed_day = self._resume.listed_day
         """UTC day (ms) of its first trade, None until the venue said it."""
+        self.minutes = self._resume.minutes
+        """What is older than the seconds, as far as it is wanted."""
         self._too_old: list[Range] = []
-        """Missing, and older than what is stored: gaps that nobody asks for."""
+        """Missing, and older than what is stored: gaps of which nobody asks for the seconds."""
         self._too_old_told = False
         self.recorded = self._resume.watermark is not None
         """Whether Kafka holds a watermark of this life of the symbol. No second is published before, of the stream or by REST,
         because whoever came after us would not know where to refill from."""
-        self.written: tuple[StreamStatus, str, tuple[Range, ...]] | None = None
-        """Status, detail and pending gaps of the last state written: a change of these is written at once."""
+        self.written: tuple[StreamStatus, str, tuple[Range, ...], int] | None = None
+        """What `told` gave for the last state written: a change of it is written at once."""
         self.written_at = 0
 
     @property
@@ -121,6 +126,7 @@ class Track:
         expected, floor = now // SECOND * SECOND, self.desired.raw_floor(now)
         missing = self._resume.missing(expected, suspend=self.desired.suspend)
         self._too_old, self._too_old_told = [(start, min(end, floor)) for start, end in missing if start < floor], False
+        self.minutes.add(self._too_old)
         missing = [(max(start, floor), end) for start, end in missing if end > floor]
         new = self._resume.new and not self.desired.suspend
         past = [(expected - history, expected)] if new else self._resume.history
@@ -183,6 +189,10 @@ class Track:
             return "stale", f"no kline since that of {last:%Y-%m-%dT%H:%M:%SZ}"
         return "streaming", ""
 
+    def told(self, now: int | None) -> tuple[StreamStatus, str, tuple[Range, ...], int]:
+        """Of a state what others wait for: status, detail, pending gaps, and to which day older history reaches back."""
+        return (*self.status(now), self.pending, (self.minutes.reach or 0) // DAY)
+
     @property
     def pending(self) -> tuple[Range, ...]:
         """The gaps that are not closed, as a state names them."""
@@ -205,10 +215,19 @@ class Track:
             last_open_time=None if ledger is None else ledger.last_open_time,
             pending=self.pending,
             history=self._resume.history if ledger is None else _few(ledger.past),
+            minutes_from=self.minutes.since,
+            minutes=_newest(self.minutes.left),
             venue_time=now,
             listed_day=self.listed_day,
             detail=detail,
         )
+
+
+def _newest(ranges: list[Range]) -> tuple[Range, ...]:
+    """As `_few`; but here it is the first that covers the older ones, because the newest are fetched first."""
+    if len(ranges) > SHOWN_RANGES:
+        return ((ranges[0][0], ranges[-SHOWN_RANGES][1]), *ranges[1 - SHOWN_RANGES :])
+    return tuple(ranges)
 
 
 def _few(ranges: list[Range]) -> tuple[Range, ...]:

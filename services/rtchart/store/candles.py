@@ -8,7 +8,7 @@ from itertools import repeat
 from operator import attrgetter
 from typing import NamedTuple
 
-from rtchart.core.candle import Candle
+from rtchart.core.candle import Candle, standing
 from rtchart.core.interval import HOUR, MINUTE, Interval
 from rtchart.core.kline import Identity
 from rtchart.core.symbol import candle_floor, raw_floor
@@ -177,28 +177,27 @@ async def read_candles(connection: Connection, spans: Sequence[Span]) -> list[li
     return found
 
 
-async def read_received(connection: Connection, minutes: Sequence[Period]) -> dict[Period, int]:
-    """How many seconds the stored candle of each minute has; a minute without one is missing."""
-    rows = await connection.fetch(
-        """SELECT c.symbol_id, c.open_time, c.received FROM unnest($1::integer[], $2::bigint[]) AS period (symbol_id, open_time)
-           JOIN candle c ON c.symbol_id = period.symbol_id AND c.interval = '1m' AND c.open_time = period.open_time""",
-        [minute.symbol_id for minute in minutes],
-        [minute.open_time for minute in minutes],
-    )
-    return {Period(row["symbol_id"], row["open_time"]): row["received"] for row in rows}
+async def read_standing(connection: Connection, minutes: Sequence[Period]) -> dict[Period, tuple[int, bool]]:
+    """By what the stored candle of each minute stands (`rtchart.core.candle.standing`); a minute without one is missing."""
+    spans = [Span(minute.symbol_id, "1m", minute.open_time, minute.open_time + 1) for minute in minutes]
+    found = await read_candles(connection, spans)
+    return {minute: standing(candle) for minute, stored in zip(minutes, found, strict=True) for candle in stored}
 
 
-async def write(connection: Connection, interval: str, candles: Sequence[tuple[int, Candle]]) -> list[Written]:
+async def write(
+    connection: Connection, interval: str, candles: Sequence[tuple[int, Candle]], *, publish: bool = True
+) -> list[Written]:
     """Store candles of one interval, each with its symbol_id; those that are new or changed, which are in the outbox too.
 
     A candle of equal content is left alone, and so is one that has more seconds than the fold: what was received once is
-    not forgotten because its parts are gone. The revision rises under the row's lock.
+    not forgotten because its parts are gone. Between as many seconds, what was seen here is not replaced by the exchange's
+    word (source ``venue``). The revision rises under the row's lock. Without ``publish`` the outbox is left to the caller.
     """
     if not candles:
         return []
     ordered = sorted(candles, key=lambda item: (item[0], item[1].open_time))
     rows = await connection.fetch(
-        _WRITE,
+        _WRITE_AND_PUBLISH if publish else _WRITE,
         interval,
         _column(symbol_id for symbol_id, _ in ordered),
         *map(_column, zip(*(_CONTENT_OF(candle) for _, candle in ordered), strict=True)),
@@ -208,7 +207,6 @@ async def write(connection: Connection, interval: str, candles: Sequence[tuple[i
 
 
 _WRITE = """
-WITH written AS (
     INSERT INTO candle AS c (interval, symbol_id, open_time, open, high, low, close, volume, quote_volume, trades,
                              taker_buy_volume, taker_buy_quote_volume, received, source, revision)
     SELECT $1, symbol_id, open_time, open, high, low, close, volume, quote_volume, trades, taker_buy_volume,
@@ -225,14 +223,18 @@ WITH written AS (
         quote_volume = excluded.quote_volume, trades = excluded.trades, taker_buy_volume = excluded.taker_buy_volume,
         taker_buy_quote_volume = excluded.taker_buy_quote_volume, received = excluded.received, source = excluded.source,
         revision = c.revision + 1
-    WHERE excluded.received >= c.received
+    WHERE (excluded.received > c.received
+           OR (excluded.received = c.received AND (excluded.source <> 'v' OR c.source = 'v')))
       AND (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume, excluded.quote_volume,
            excluded.trades, excluded.taker_buy_volume, excluded.taker_buy_quote_volume, excluded.received, excluded.source)
           IS DISTINCT FROM
           (c.open, c.high, c.low, c.close, c.volume, c.quote_volume,
            c.trades, c.taker_buy_volume, c.taker_buy_quote_volume, c.received, c.source)
     RETURNING c.symbol_id, c.open_time, c.revision
-), noted AS (
+"""
+
+_WRITE_AND_PUBLISH = f"""
+WITH written AS ({_WRITE}), noted AS (
     INSERT INTO candle_outbox (symbol_id, interval, open_time, revision)
     SELECT symbol_id, $1, open_time, revision FROM written
 )

@@ -20,15 +20,17 @@ def snapshot(connection: Connection) -> AbstractAsyncContextManager[object]:
 async def began(connection: Connection, symbol_id: int) -> int | None:
     """The first second that the database knows of a symbol (ms): stored, told of as a gap, or part of a whole minute.
 
+    The exchange's own minutes (source ``venue``) are no seconds that were known, and neither are gaps of what it lacks of them.
+
     None of a symbol of which nothing was stored. The seconds of the first minute, when it is not whole, are not known any more
     once they are gone: they count as from before.
     """
     first: int | None = await connection.fetchval(
         f"""SELECT least(
                 (SELECT min(open_time) FROM kline_1s WHERE symbol_id = $1),
-                (SELECT min(start_time) FROM gap WHERE symbol_id = $1),
+                (SELECT min(start_time) FROM gap WHERE symbol_id = $1 AND reason <> 'history'),
                 (SELECT CASE WHEN received = {MINUTE // SECOND} THEN open_time ELSE open_time + {MINUTE} END FROM candle
-                 WHERE symbol_id = $1 AND interval = '1m' ORDER BY open_time LIMIT 1))""",
+                 WHERE symbol_id = $1 AND interval = '1m' AND source <> 'v' ORDER BY open_time LIMIT 1))""",
         symbol_id,
     )
     return first

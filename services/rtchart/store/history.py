@@ -13,7 +13,7 @@ from rtchart.core.gap import Gap
 from rtchart.core.interval import MINUTE, Interval
 from rtchart.core.kline import Identity, Kline
 from rtchart.store.database import MAX_PARAMETER, Connection
-from rtchart.store.sources import SOURCE_OF
+from rtchart.store.sources import KLINE_SOURCE_OF, SOURCE_OF
 
 _MEASURES = "open, high, low, close, volume, quote_volume, trades, taker_buy_volume, taker_buy_quote_volume"
 
@@ -198,4 +198,4 @@ def _candle(interval: Interval, row: asyncpg.Record, now: int) -> Candle:
 
 def _kline(symbol: StoredSymbol, row: asyncpg.Record) -> Kline:
     *measures, source = row
-    return Kline(symbol.exchange, symbol.symbol, *measures, source=SOURCE_OF[source])  # type: ignore[misc]
+    return Kline(symbol.exchange, symbol.symbol, *measures, source=KLINE_SOURCE_OF[source])  # type: ignore[misc]

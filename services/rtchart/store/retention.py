@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from rtchart.core.interval import CANDLE_INTERVALS, DAY, HOUR, INTERVALS, MINUTE
+from rtchart.core.interval import DAY, MINUTE
 from rtchart.core.kline import Identity
 from rtchart.core.symbol import candle_floor, raw_floor
 from rtchart.process.logs import fields
+from rtchart.store import expired
 from rtchart.store.database import Connection
 from rtchart.store.runs import alone
 
@@ -34,7 +35,6 @@ BATCHES = 50
 """Statements that one sweep gives to one table. The rest waits for the next sweep, a minute later."""
 
 _ALL = 2**62
-_EXPIRING = tuple(name for name in CANDLE_INTERVALS if 0 < INTERVALS[name].length < HOUR)
 _BOUND = re.compile(r"FROM \('(\d+)'\) TO \('(\d+)'\)")
 
 
@@ -138,6 +138,7 @@ async def _delete_symbol_data(connection: Connection, identity: Identity) -> int
         )
         await connection.execute("DELETE FROM checkpoint WHERE cardinality(symbol_ids) = 0")
     for table, key in (
+        ("venue_checkpoint", "venue_checkpoint_id"),
         ("kline_1s", "symbol_id, open_time"),
         ("candle_outbox", "outbox_id"),
         ("candle", "symbol_id, interval, open_time"),
@@ -215,24 +216,8 @@ async def _delete_klines(connection: Connection, keeping: list[_Keeping]) -> int
 
 
 async def _delete_candles(connection: Connection, keeping: list[_Keeping]) -> int:
-    bounded = [one for one in keeping if one.candle_floor]
-    return await _in_batches(
-        connection,
-        f"""WITH old AS (
-                SELECT c.* FROM unnest($1::integer[], $2::bigint[]) AS f (symbol_id, time)
-                CROSS JOIN unnest($3::text[]) AS interval
-                CROSS JOIN LATERAL (
-                    SELECT symbol_id, interval, open_time FROM candle
-                    WHERE symbol_id = f.symbol_id AND candle.interval = interval.interval AND open_time < f.time
-                    LIMIT {BATCH}
-                ) c LIMIT {BATCH}
-            )
-            DELETE FROM candle c USING old
-            WHERE c.symbol_id = old.symbol_id AND c.interval = old.interval AND c.open_time = old.open_time""",
-        [one.symbol_id for one in bounded],
-        [one.candle_floor for one in bounded],
-        list(_EXPIRING),
-    )
+    floors = {one.symbol_id: one.candle_floor for one in keeping if one.candle_floor}
+    return await _in_batches(connection, expired.delete(BATCH), *await expired.arguments(connection, floors))
 
 
 async def _delete_gaps(connection: Connection, keeping: list[_Keeping]) -> int:

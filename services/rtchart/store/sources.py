@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from rtchart.core.candle import CANDLE_SOURCES, CandleSource
 from rtchart.core.kline import SOURCES, Source
 
-LETTER_OF: dict[Source, str] = {source: source[0] for source in SOURCES}
+LETTER_OF: dict[CandleSource, str] = {source: source[0] for source in CANDLE_SOURCES}
 """What is written."""
 
-SOURCE_OF: dict[bytes, Source] = {letter.encode(): source for source, letter in LETTER_OF.items()}
+SOURCE_OF: dict[bytes, CandleSource] = {letter.encode(): source for source, letter in LETTER_OF.items()}
 """What is read."""
+
+KLINE_SOURCE_OF: dict[bytes, Source] = {source[0].encode(): source for source in SOURCES}
+"""… of a second."""

@@ -13,7 +13,7 @@ import msgspec
 from rtchart import __version__
 from rtchart.broker import topics
 from rtchart.broker.topics import Topic
-from rtchart.core.kline import Kline
+from rtchart.core.kline import Kline, VenueKline
 from rtchart.core.messages import Absent, DeadLetter, GapOpened, Listing, Revision, StreamState
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.web import protocol
@@ -37,6 +37,7 @@ ANSWERS: tuple[Struct, ...] = (
 
 RECORDS: tuple[tuple[str, Topic, tuple[Struct, ...], str], ...] = (
     ("klines", topics.KLINES, (Kline, GapOpened, Absent, Listing), "identity: `binance:BTCUSDT`"),
+    ("backfill", topics.BACKFILL, (VenueKline, Absent), "identity"),
     ("candles", topics.CANDLES, (Revision,), "identity"),
     ("deadLetters", topics.DEAD_LETTERS, (DeadLetter,), "identity, or none"),
     ("symbols", topics.SYMBOLS, (DesiredSymbol,), "identity; a null value ends it"),

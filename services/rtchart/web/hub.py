@@ -204,7 +204,8 @@ class Hub:
             live = entry.live.candle(channel.interval, candle.open_time, now)
             if live is None or candle.received >= live.received:
                 self._revision(channel, candle, now)
-        if revision.interval in ("1m", "1h", "1d"):  # the forming candles made of it change too
+        if revision.interval in ("1m", "1h", "1d") and not entry.live.is_past(revision.interval, candle):
+            # The forming candles made of it change too.
             for other in list(entry.channels.values()):
                 forming = other.current <= candle.open_time < other.ends
                 if forming and other is not channel and other.interval.length != SECOND and not other.closed:

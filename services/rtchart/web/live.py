@@ -8,7 +8,7 @@ period the one with more received seconds counts, between equals the stored one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -33,6 +33,14 @@ UNSTORED = 120
 HOURS, DAYS = INTERVALS["1h"], INTERVALS["1d"]
 _CHAIN = {"1m": MINUTES, "1h": HOURS, "1d": DAYS}
 _KEPT_DAYS = 40 * DAY
+
+
+_KEPT: dict[str, Callable[[int], int]] = {
+    "1m": lambda now: HOURS.open_time(now) - HOUR,
+    "1h": lambda now: DAYS.open_time(now) - DAY,
+    "1d": lambda now: now - _KEPT_DAYS,
+}
+"""Of the chain, from when on parts are kept at a time ``now`` (ms)."""
 
 
 def child_of(interval: Interval) -> Interval:
@@ -158,7 +166,7 @@ class LiveSymbol:
     def revise(self, interval: str, candle: Candle) -> bool:
         """Take a stored candle that changed; whether it may replace what is on screen."""
         parts = self._parts.get(interval)
-        if parts is None:
+        if parts is None or self.is_past(interval, candle):
             return True
         held = parts.get(candle.open_time)
         if self.loaded is None:
@@ -171,6 +179,14 @@ class LiveSymbol:
         parts[candle.open_time] = candle
         self._prefixes.clear()
         return True
+
+    def is_past(self, interval: str, candle: Candle) -> bool:
+        """Whether it is of the exchange's own minutes (months of them may come) and of before what is kept here.
+
+        What is kept and made of it is told by revisions of its own.
+        """
+        kept = _KEPT.get(interval)
+        return kept is not None and candle.source == "venue" and candle.open_time < kept(self._sealed)
 
     def seal(self, now: int) -> list[Candle]:
         """Fold the minutes whose late seconds have come, and forget what is too old; the minutes that were folded."""
@@ -200,9 +216,9 @@ class LiveSymbol:
                 del parts[time]
 
     def _forget(self, now: int) -> None:
-        for part, whole, keep in ((MINUTES, HOURS, HOUR), (HOURS, DAYS, DAY)):
+        for part, whole in ((MINUTES, HOURS), (HOURS, DAYS)):
             parts = self._parts[part.name]
-            floor = whole.open_time(now) - keep
+            floor = _KEPT[part.name](now)
             old = [time for time in parts if time < floor]
             if old and self.loaded is not None:
                 for time in {whole.open_time(time) for time in old}:
@@ -216,7 +232,7 @@ class LiveSymbol:
             for time in sorted(minutes)[:-UNSTORED]:
                 del minutes[time]
         days = self._parts["1d"]
-        for time in [time for time in days if time < now - _KEPT_DAYS]:
+        for time in [time for time in days if time < _KEPT["1d"](now)]:
             del days[time]
         self._prefixes.clear()
 

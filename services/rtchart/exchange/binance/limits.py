@@ -7,6 +7,7 @@ not in them.
 from __future__ import annotations
 
 from collections import deque
+from typing import Protocol
 
 STREAMS_PER_CONNECTION = 1_024
 MESSAGES_PER_SECOND = 5
@@ -48,6 +49,25 @@ class RollingWindow:
             self._times.popleft()
         excess = len(self._times) - self._limit
         return 0.0 if excess < 0 else max(self._times[excess] + self._seconds - now, _TICK)
+
+
+class Budget(Protocol):
+    """Of whoever asks: what he may spend, and what he learns of it."""
+
+    limit: int
+    """The weight that the venue allows everyone at this address in a minute."""
+
+    def used(self, now: float) -> int:
+        """Weight of the last minute."""
+
+    def delay(self, weight: int, now: float) -> float:
+        """Seconds to wait before a request of this weight; 0.0 means go, and it is then counted as spent."""
+
+    def told(self, used: int, now: float) -> None:
+        """The venue says that this much is used."""
+
+    def block(self, seconds: float, now: float) -> None:
+        """The venue says that nobody may ask for this long."""
 
 
 class WeightBudget:
@@ -98,3 +118,38 @@ class WeightBudget:
     def _spend(self, weight: int, now: float) -> None:
         self._spent.append((now, weight))
         self._total += weight
+
+
+class Share:
+    """A part of a budget for what may wait: spent evenly, and only when the whole has room for it."""
+
+    def __init__(self, whole: Budget, share: float) -> None:
+        self.limit = whole.limit
+        self._whole = whole
+        self._per_second = whole.limit * share / 60.0
+        self._next = 0.0
+        self._spent: deque[tuple[float, int]] = deque()
+
+    def used(self, now: float) -> int:
+        """Weight of the last minute that was spent of this part."""
+        while self._spent and self._spent[0][0] <= now - 60.0:
+            self._spent.popleft()
+        return sum(weight for _, weight in self._spent)
+
+    def delay(self, weight: int, now: float) -> float:
+        """As of the whole, and besides until what was spent last is paid off."""
+        if now < self._next:
+            return max(self._next - now, _TICK)
+        wait = self._whole.delay(weight, now)
+        if not wait:
+            self._next = now + weight / self._per_second
+            self._spent.append((now, weight))
+        return wait
+
+    def told(self, used: int, now: float) -> None:
+        """As of the whole."""
+        self._whole.told(used, now)
+
+    def block(self, seconds: float, now: float) -> None:
+        """As of the whole."""
+        self._whole.block(seconds, now)

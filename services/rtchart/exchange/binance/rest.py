@@ -95,16 +95,17 @@ class BinanceRest:
         venue: Venue,
         clock: VenueClock,
         *,
-        budget: limits.WeightBudget | None = None,
+        budget: limits.Budget | None = None,
         first_backoff: float = FIRST_BACKOFF,
         timeout: float = TIMEOUT,
         blocked: Callable[[float], None] | None = None,
     ) -> None:
         """``blocked`` is told of each time that the venue says to wait (429, 418), and for how many seconds."""
-        self.budget = budget or limits.WeightBudget()
+        self.budget: limits.Budget = budget or limits.WeightBudget()
         self._venue = venue
         self._clock = clock
         self._first_backoff = first_backoff
+        self._timeout = timeout
         self._blocked = blocked
         self._http = Client(base_url=venue.rest, timeout=timeout)
 
@@ -112,6 +113,18 @@ class BinanceRest:
     def used(self) -> float:
         """The share of the venue's rate limit that the last minute used."""
         return self.budget.used(time.monotonic()) / self.budget.limit
+
+    def sharing(self, share: float) -> BinanceRest:
+        """The same interface for what may wait: asked evenly, for at most this share of the venue's rate limit."""
+        part = limits.Share(self.budget, share)
+        return BinanceRest(
+            self._venue,
+            self._clock,
+            budget=part,
+            first_backoff=self._first_backoff,
+            timeout=self._timeout,
+            blocked=self._blocked,
+        )
 
     async def aclose(self) -> None:
         """Close its connections."""

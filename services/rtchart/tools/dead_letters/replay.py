@@ -18,7 +18,7 @@ import msgspec
 from rtchart.broker.dead_letters import hand_on, is_cut, require
 from rtchart.broker.on_demand import NotPublished, OnDemandProducer
 from rtchart.broker.table import Table
-from rtchart.broker.topics import KLINES, SYMBOLS
+from rtchart.broker.topics import BACKFILL, KLINES, SYMBOLS
 from rtchart.core.errors import UserError
 from rtchart.core.kline import Identity, InvalidKline, Kline
 from rtchart.core.messages import DeadLetter, GapOpened, KlineMessage, UnreadableRecord, encode, read_kline_message
@@ -115,6 +115,10 @@ def give(content: DeadLetter, topic: str, wanted: Mapping[str, DesiredSymbol], n
 
 def _record(content: DeadLetter, topic: str, wanted: Mapping[str, DesiredSymbol], now: int) -> Given:
     """The inserter's record, exactly as it was."""
+    if content.topic is not None and content.topic.endswith(BACKFILL.name):
+        raise Refused(
+            "its record is of older history; `rtchart backfill` fetches that time again, and the letter can be dropped"
+        )
     if content.topic != topic:
         raise Refused(f"its record is of the topic {content.topic}, and here it would come to {topic}; correct --topic-prefix")
     # What was no UTF-8 appears with a \x in the payload, which no JSON has: so what can be read is what it was.

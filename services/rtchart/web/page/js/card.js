@@ -43,7 +43,8 @@ export class Card {
     }
     this.#write("volume", candle ? format.compact(candle.volume) : "–");
     this.#write("trades", candle ? format.compact(candle.trades) : "–");
-    this.#write("seconds", candle ? `${format.count(candle.received)}/${format.count(candle.expected)}` : "–");
+    const mark = candle?.source === "venue" ? texts.card.venueMark : "";
+    this.#write("seconds", candle ? `${format.count(candle.received)}/${format.count(candle.expected)}${mark}` : "–");
     const seconds = this.#fields.get("seconds");
     if (!seconds) return;
     seconds.classList.toggle("incomplete", candle !== undefined && condition === "lacking");
@@ -77,6 +78,7 @@ export class Card {
  * @param {number} now
  */
 function said(candle, condition, now) {
+  if (condition === "whole" && candle.source === "venue") return texts.card.venue;
   if (condition === "whole") return candle.closed ? texts.card.whole : texts.card.forming;
   if (condition === "coming") return texts.card.coming;
   if (condition === "began") return texts.card.began;

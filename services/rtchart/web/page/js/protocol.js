@@ -16,7 +16,7 @@
  * @property {string} taker_buy_quote_volume
  * @property {number} received Seconds of the period that it is made of.
  * @property {number} expected Seconds that the period has.
- * @property {string} source The weakest among its seconds: stream, repair or backfill.
+ * @property {string} source The weakest among its seconds: stream, repair, backfill, or venue: the exchange's own candle, or made of such.
  * @property {number} revision How often its stored content changed, from 1; 0 while it is not stored.
  * @property {boolean} closed
  *

@@ -67,6 +67,8 @@ export const texts = {
     },
     change: "Change over 24 hours",
     whole: "Every second of this candle came in",
+    venue: "The exchange's own candle, or made of such: not every second of it came in here",
+    venueMark: "*",
     forming: "This candle is forming",
     coming: "The other seconds of this candle are being fetched",
     began: "The record begins within this candle",

@@ -1,0 +1,1 @@
+"""``rtchart backfill``: older history by hand, from the exchange or from its public archive."""
