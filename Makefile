@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test chaos check format lock page screenshots bench wheel version package images cluster load deploy e2e clean
+.PHONY: help install run test chaos check format fuzz audit lock page screenshots bench wheel version package images cluster load deploy
+.PHONY: e2e clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -60,6 +61,13 @@ format: install ## write the code the way `check` wants it
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 	$(BIN)/python scripts/page.py format
+
+# 300 inputs of each kind, the same ones each time, are tried by `make test` too.
+fuzz: install ## many inputs that nobody means, and how many they were (FUZZ=20000: of each kind)
+	$(if $(FUZZ),FUZZ=$(FUZZ) )$(BIN)/pytest -n0 --timeout 3600 tests/fuzz $(ARGS)
+
+audit: install ## ask the registries for known flaws in what is locked (REQUIRE_AUDIT=1: fails where one does not answer)
+	$(BIN)/python scripts/audit.py
 
 screenshots: install ## pictures of the page into screenshots/ (ARGS=URL: of the one that runs there)
 	$(BIN)/python -m tests.page.screenshots $(ARGS)

@@ -30,8 +30,10 @@ from rtchart.process.clock import now_ms, now_us
 from rtchart.process.health import Health
 from rtchart.store.reader import Reader
 from rtchart.web import server
+from rtchart.web.addresses import NO_LIMITS
+from rtchart.web.admission import Rules
 from rtchart.web.api import Sources
-from rtchart.web.app import Origins, create_app
+from rtchart.web.app import create_app
 from rtchart.web.catalog import Catalog
 from rtchart.web.hub import Hub
 from rtchart.web.listening import listen
@@ -59,7 +61,7 @@ async def ours(port: asyncio.Future[int]) -> Tick:
     hub, history = Hub(market, now_ms), Reader("postgresql://127.0.0.1:1/none", service="web")
     catalog.wish({f"sim:{symbol(n)}": DesiredSymbol("sim", symbol(n), epoch=0) for n in range(10)})
     sources = Sources(catalog, market, hub, Views(market, catalog, history, now_ms), history, now_ms, lambda: 0, lambda: {})
-    app = create_app(sources, Health(), Site("", {}, {}, ""), Origins(), 10_000)
+    app = create_app(sources, Health(), Site("", {}, {}, ""), Rules(limits=NO_LIMITS, max_connections=10_000))
     await _quart(app, port)
     second = now_ms() // 1000 * 1000
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from rtchart.core.errors import Unavailable, UserError
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.local.kafka import Kafka
 from rtchart.local.ports import LOOPBACK, free_ports
+from tests.certificates import Keys
 
 SECRET = "open Sesame! 5%"
 
@@ -45,31 +45,6 @@ def test_what_does_not_fit_together_is_said_in_one_sentence(security: Security, 
         Cluster("127.0.0.1:9092", security=security).settings()
     assert SECRET not in str(refusal.value) + repr(security)
     assert not isinstance(refusal.value, Unavailable)  # which would be waited for
-
-
-@dataclass
-class Keys:
-    """Certificates of this test's own authority."""
-
-    folder: Path
-
-    def __post_init__(self) -> None:
-        self.ca = self.folder / "ca.pem"
-        self._openssl("req", "-x509", "-nodes", "-subj", "/CN=rtchart tests", "-keyout", "ca.key", "-out", "ca.pem")
-
-    def sign(self, name: str, *extensions: str) -> Path:
-        """A PEM file with the key and the certificate of ``name``."""
-        (self.folder / "extensions").write_text("\n".join(extensions))
-        self._openssl("req", "-new", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        issuer = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "extensions")
-        self._openssl("x509", "-req", "-in", f"{name}.csr", *issuer, "-out", f"{name}.crt")
-        both = self.folder / f"{name}.pem"
-        both.write_text((self.folder / f"{name}.key").read_text() + (self.folder / f"{name}.crt").read_text())
-        return both
-
-    def _openssl(self, *arguments: str) -> None:
-        days = () if "-new" in arguments else ("-days", "2")
-        subprocess.run(["openssl", *arguments, *days], cwd=self.folder, check=True, capture_output=True)
 
 
 @dataclass
@@ -142,6 +117,18 @@ async def test_a_certificate_logs_in(guarded: Guarded, how: str) -> None:
         security = replace(security, cert=pem.with_suffix(".crt"), key=pem.with_suffix(".key"))
     async with asyncio.timeout(30):
         await round_trip(Cluster(guarded.ssl, f"{how[:3]}.", security=security))
+
+
+async def test_a_broker_that_is_another_is_not_spoken_to(guarded: Guarded, tmp_path: Path) -> None:
+    """Its certificate is for its address, and of an authority: neither another name nor another authority will do."""
+    client = guarded.keys.sign("another-client")
+    port = guarded.ssl.rpartition(":")[2]
+    elsewhere = Cluster(f"localhost:{port}", security=Security("ssl", ca=guarded.keys.ca, cert=client))
+    with pytest.raises(Unavailable, match=r"none lets us in as ssl .* certificates"):
+        await elsewhere.cluster_id()
+    imposter = Security("sasl_ssl", "plain", "me", SECRET, ca=Keys(tmp_path).ca)
+    with pytest.raises(Unavailable, match=r"none lets us in as sasl_ssl .* certificates"):
+        await Cluster(guarded.sasl_ssl, security=imposter).cluster_id()
 
 
 async def test_who_is_refused_is_told_so_without_the_password(guarded: Guarded, caplog: pytest.LogCaptureFixture) -> None:

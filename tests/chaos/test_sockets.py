@@ -35,7 +35,9 @@ async def running(tmp_path: Path, kafka: str, postgres: str, migrated_template: 
         own_database(postgres, migrated_template) as database,
         exchange.serve() as address,
     ):
-        options = {"MAX_CONNECTIONS": str(2 * SOCKETS), "MAX_SOCKETS_PER_ADDRESS": "0"}
+        # They all have one address here.
+        unlimited = dict.fromkeys((f"MAX_{what}_PER_ADDRESS" for what in ("SOCKETS", "SUBSCRIPTIONS", "REQUESTS")), "0")
+        options = {"MAX_CONNECTIONS": str(2 * SOCKETS), **unlimited}
         pipeline = Pipeline(tmp_path, kafka=kafka, prefix=prefix, database=database, exchange=address, more=options)
         try:
             await pipeline.want(*SYMBOLS)

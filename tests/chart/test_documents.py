@@ -62,6 +62,13 @@ def test_the_notes_have_an_address_and_a_symbol_to_paste() -> None:
     assert "http://charts.example.org/" in notes(**route, **{"web_httpRoute_hostnames[0]": r"charts\.example\.org"})
 
 
+def test_the_notes_warn_of_one_address_for_all() -> None:
+    behind = {"web_ingress_enabled": "true", "web_perAddress_sockets": "100"}
+    assert "WARNING: web.perAddress" in notes(**behind)
+    assert "WARNING" not in notes(**behind, **{"web_trustedProxies[0]": "10\\.0\\.0\\.0/8"})
+    assert "WARNING" not in notes(web_ingress_enabled="true") + notes(web_perAddress_sockets="100")
+
+
 def test_all_of_the_values_are_tried() -> None:
     """That the matrix names a value which is not there, Helm would say; this holds it to values of each section."""
     sections = {path.partition(".")[0] for values in MATRIX.values() for path in values}

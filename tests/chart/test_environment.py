@@ -1,4 +1,4 @@
-"""What pods are told by their environment: of Kafka's topics, and that a password in it changed."""
+"""What pods are told by their environment: of Kafka's topics, of who may look, and that a password in it changed."""
 
 from __future__ import annotations
 
@@ -41,3 +41,28 @@ def test_a_changed_password_starts_anew_who_has_it_in_the_environment() -> None:
     marked = {pod.owner for pod in with_sasl.pods() if "checksum/environment" in pod.annotations}
     assert marked == set(OURS), "a producer has Kafka's"
     assert not any(pod.annotations for pod in render(KAFKA).pods() if "producer" in pod.owner)
+
+
+def test_what_the_web_lets_one_address_have() -> None:
+    def told(values: dict[str, Any]) -> list[str | None]:
+        environment = render(values).pod("Deployment/rtchart-web").environment
+        limits = [environment.get(f"RTCHART_MAX_{what}_PER_ADDRESS") for what in ("SOCKETS", "SUBSCRIPTIONS", "REQUESTS")]
+        return [*limits, environment.get("RTCHART_TRUSTED_PROXIES")]
+
+    assert told({}) == ["0", "0", "0", None], "behind an ingress all viewers have one address"
+    limits = {"web.perAddress.sockets": 100, "web.perAddress.subscriptions": 1000, "web.perAddress.requests": 50}
+    assert told({**limits, "web.trustedProxies": ["10.0.0.0/8", "::1"]}) == ["100", "1000", "50", "10.0.0.0/8,::1"]
+
+
+def test_the_web_has_its_tokens_from_a_secret() -> None:
+    assert "RTCHART_TOKEN_FILE" not in render().pod("Deployment/rtchart-web").environment
+    manifests = render({"web.auth.existingSecret": "viewers", "web.auth.key": "all"})
+    pod = manifests.pod("Deployment/rtchart-web")
+    folder, _, file = pod.environment["RTCHART_TOKEN_FILE"].rpartition("/")
+    assert {"name": "tokens", "mountPath": folder, "readOnly": True} in pod.container["volumeMounts"]
+    secret = {"secretName": "viewers", "items": [{"key": "all", "path": file}]}
+    assert {"name": "tokens", "secret": secret} in pod.spec["volumes"]
+    viewer = manifests.pod("Pod/rtchart-fresh-candle").environment["TOKENS"]
+    assert viewer == {"secretKeyRef": {"name": "viewers", "key": "all"}}, "`helm test` is one too"
+    before = render().pod("Deployment/rtchart-web").annotations["checksum/environment"]
+    assert manifests.pod("Deployment/rtchart-web").annotations["checksum/environment"] != before

@@ -56,6 +56,7 @@ def test_what_is_no_plain_decimal_is_refused_by_name(field, value) -> None:
         ({"open_time": DAY_START + 1}, "no whole second"),
         ({"open_time": -1000}, "no whole second"),
         ({"trades": -1}, "trades is -1"),
+        ({"version": 253_402_300_800_000}, "after the year 9999"),
         ({"version": DAY_START}, "is not after the second's open_time"),
     ],
 )

@@ -117,6 +117,7 @@ def test_decimals_travel_as_the_text_they_are(some) -> None:
         b'{"type":"trade"}',
         b'{"exchange":"binance"}',
         encode(kline())[:-9],
+        encode(kline())[:-1] + b',"vwap":' + b"[" * 5_000,
     ],
 )
 def test_what_is_no_message_is_said_to_be_none(value) -> None:

@@ -27,6 +27,19 @@ async def test_every_process_is_nobody_in_a_file_system_it_cannot_write(release:
         assert sum("Read-only file system" in line for line in said) == 3, said
 
 
+async def test_no_file_of_our_images_runs_as_somebody_else(release: Release) -> None:
+    """None is setuid or setgid. Kafka's and PostgreSQL's images are others'."""
+    looked = set()
+    for pod in await release.pods():
+        component = pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        if component not in ("kafka", "postgresql"):
+            look = "find / -xdev -type f -perm /6000 2>/dev/null; echo looked"
+            said = await release.kubectl.run("exec", pod["metadata"]["name"], "--", "sh", "-c", look)
+            assert said.split() == ["looked"], component
+            looked.add(component)
+    assert {"web", "inserter", "operator"} <= looked
+
+
 async def test_what_runs_for_a_moment_only_is_held_as_tightly(release: Release) -> None:
     """Runs of the aggregator, and whatever else of the release is there, finished or not."""
     pods = await release.objects("pods")

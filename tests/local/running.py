@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,18 @@ class Running:
     @classmethod
     @contextlib.asynccontextmanager
     async def up(
-        cls, data_dir: Path, *arguments: object, program: tuple[str | Path, ...] = (sys.executable, "-m", "rtchart")
+        cls,
+        data_dir: Path,
+        *arguments: object,
+        program: tuple[str | Path, ...] = (sys.executable, "-m", "rtchart"),
+        env: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Running]:
-        """Start it; it is killed, with all its processes, if the test did not stop it."""
+        """Start it, with more in its environment; it is killed, with all its processes, if the test did not stop it."""
         (port,) = free_ports(1)
         command = (*program, "up", "--data-dir", data_dir, "--port", port, *arguments)
-        process = await asyncio.create_subprocess_exec(*map(str, command), stdout=PIPE, stderr=STDOUT, env=environment())
+        process = await asyncio.create_subprocess_exec(
+            *map(str, command), stdout=PIPE, stderr=STDOUT, env={**environment(), **(env or {})}
+        )
         running = cls(process, port)
         try:
             yield running

@@ -54,6 +54,11 @@ def test_many_documents_in_a_file_and_what_is_none(tmp_path: Path) -> None:
     [
         ("a: [1\nb: 2\n", "bad.yaml:2: is no YAML: expected ',' or ']', but got ':'"),
         (document("BTCUSDT", symbol="ETHUSDT"), "bad.yaml:7: is no YAML: the key symbol stands twice"),
+        ("a: 2001-99-99\n", "bad.yaml:1: is no YAML: a value is none of its kind (month must be in 1..12)"),
+        ("a: !!timestamp x\n", "bad.yaml:1: is no YAML: a value is none of its kind"),
+        ("a: !!int ''\n", "bad.yaml:1: is no YAML: a value is none of its kind"),
+        ("[" * 2_000, "bad.yaml:1: cannot be read (it nests too deeply, or holds itself)"),
+        ("&a {? *a : b}\n", "bad.yaml:1: is no YAML: found unhashable key"),
         ("- 1\n", "bad.yaml:1: the document: expected `object`, got `array`"),
         ("kind: Symbol\n", "bad.yaml:1: apiVersion: is missing"),
         (document("BTCUSDT").replace("rtchart.dev/", ""), "bad.yaml:1: apiVersion: invalid enum value 'v1alpha1'"),

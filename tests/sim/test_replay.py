@@ -57,6 +57,10 @@ def test_it_is_moved_by_whole_minutes_to_begin_within_the_next_one(tmp_path: Pat
         (HEADER + FIRST.replace("1.5", "0.123456789", 1), "at most 8 decimals"),
         (HEADER + FIRST.replace("1.5", "-1", 1), "line 2"),
         (HEADER + FIRST.replace("1.5", "NaN", 1), "line 2"),
+        (HEADER + FIRST.replace("1.5", "Infinity", 1), "line 2"),
+        (HEADER + FIRST.replace("1.5", "1e999999999", 1), "line 2"),
+        (HEADER + FIRST.replace("60000", "6" + "0" * 20, 1), "line 2 .* is not between 0 and"),
+        (HEADER + FIRST.replace("BTCUSDT", "B" * 200_000, 1), "cannot read .*field larger than field limit"),
     ],
 )
 def test_what_is_no_recording_is_refused_with_its_line(tmp_path: Path, text: str, complaint: str) -> None:

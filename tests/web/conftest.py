@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from rtchart.core.symbol import DesiredSymbol
-from rtchart.web.app import Origins
+from rtchart.web.admission import Origins, Rules
 from tests.waiting import wait_until
 from tests.web.klines import IDENTITY
 from tests.web.running import Running, running
@@ -39,8 +39,8 @@ async def web_shared(kafka: str, postgres: str, migrated_template: str) -> Async
     try:
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
         database = f"{postgres.rpartition('/')[0]}/{name}"
-        origins = Origins.of(["https://charts.example"])
-        async with running(kafka, f"{name}.", database, symbols=[BTC], origins=origins) as server:
+        rules = Rules(Origins.of(["https://charts.example"]))
+        async with running(kafka, f"{name}.", database, symbols=[BTC], rules=rules) as server:
             await ready(server)
             yield server
     finally:

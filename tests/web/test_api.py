@@ -225,6 +225,11 @@ async def test_probes_and_security_headers(web_shared: Running) -> None:
     assert "server" not in live.headers
 
 
+async def test_metrics_are_not_on_the_public_port(web_shared: Running) -> None:
+    for path in ("/metrics", "/metrics/", "/api/v1/metrics", "/debug", "/admin"):
+        assert (await web_shared.http.get(path)).status_code == 404, path
+
+
 async def test_the_openapi_document_holds_what_the_server_answers(web: Running, stored: list[Candle]) -> None:
     document = (await web.get("/openapi.json")).json()
     assert document["openapi"] == "3.1.0"

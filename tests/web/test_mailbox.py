@@ -10,6 +10,7 @@ import pytest
 from rtchart.core.interval import INTERVALS, MINUTE, MINUTES, SECOND
 from rtchart.store.reader import Reader
 from rtchart.web import hub as hubs
+from rtchart.web.addresses import NO_LIMITS, Visitor
 from rtchart.web.catalog import Catalog
 from rtchart.web.channel import MAX_BOX, MAX_REPLIES, MAX_REPLY_CHARACTERS, Client
 from rtchart.web.connection import Connection
@@ -185,7 +186,9 @@ async def test_a_stalled_client_is_closed_with_1008(monkeypatch: pytest.MonkeyPa
     stage = Stage()
     client, socket = Client(), NeverReads()
     views = Views(stage.market, stage.catalog, Reader("postgresql://nowhere", service="web"), lambda: stage.now)
-    serving = asyncio.create_task(Connection(socket, client, stage.hub, views, stage.catalog, stage.market).run())
+    serving = asyncio.create_task(
+        Connection(socket, client, Visitor(NO_LIMITS), stage.hub, views, stage.catalog, stage.market).run()
+    )
     client.reply("{}")
     await socket.sending.wait()
     stage.hub.sweep()
@@ -203,7 +206,9 @@ async def test_draining_does_not_wait_for_a_stalled_client(monkeypatch: pytest.M
     stage = Stage()
     client, socket = Client(), NeverReads()
     views = Views(stage.market, stage.catalog, Reader("postgresql://nowhere", service="web"), lambda: stage.now)
-    serving = asyncio.create_task(Connection(socket, client, stage.hub, views, stage.catalog, stage.market).run())
+    serving = asyncio.create_task(
+        Connection(socket, client, Visitor(NO_LIMITS), stage.hub, views, stage.catalog, stage.market).run()
+    )
     client.reply("{}")
     await socket.sending.wait()
     await asyncio.wait_for(stage.hub.drain(), 5)

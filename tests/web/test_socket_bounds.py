@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY
 from websockets.exceptions import InvalidStatus
 
 from rtchart.core.symbol import DesiredSymbol
+from rtchart.web.admission import Rules
 from rtchart.web.connection import BURST, MAX_SUBSCRIPTIONS
 from tests.waiting import wait_until
 from tests.web.conftest import BTC
@@ -18,6 +19,7 @@ from tests.web.running import Running, running
     ("text", "code"),
     [
         ("nonsense", "bad_message"),
+        ('{"x":' + "[" * 4_000, "bad_message"),
         ('{"op":"dance","id":4}', "bad_message"),
         ('{"op":"subscribe"}', "bad_message"),
         ('{"op":"subscribe","symbol":"BTCUSDT","colour":"red"}', "bad_message"),
@@ -126,7 +128,10 @@ async def test_strange_origins_are_refused(web_shared: Running, origin: str) -> 
 
 
 async def test_more_sockets_than_allowed_are_refused(kafka: str, topic_prefix: str, database: str) -> None:
-    async with running(kafka, topic_prefix, database, symbols=[BTC], max_connections=1) as web, web.socket() as socket:
+    async with (
+        running(kafka, topic_prefix, database, symbols=[BTC], rules=Rules(max_connections=1)) as web,
+        web.socket() as socket,
+    ):
         await socket.ask(op="ping")
         await socket.take(op="pong")
         with pytest.raises(InvalidStatus) as refusal:

@@ -4,17 +4,27 @@ import json
 import os
 import sys
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
 WEB = os.environ["WEB"]
+TOKENS = os.environ.get("TOKENS", "").split()
+HEADERS = {"Authorization": f"Bearer {TOKENS[0]}"} if TOKENS else {}
 PATIENCE = 90  # seconds: a symbol that has just been applied has to be listed, streamed and read
 STALE = 10_000  # ms after its end, at which a candle of seconds is no longer news
 
 
 def get(path: str, **query: str) -> dict:
-    with urllib.request.urlopen(f"{WEB}{path}?{urllib.parse.urlencode(query)}", timeout=10) as answer:
-        return json.load(answer)
+    request = urllib.request.Request(f"{WEB}{path}?{urllib.parse.urlencode(query)}", headers=HEADERS)
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code != 429:  # more symbols than one address may ask for at once (web.perAddress.requests)
+                raise
+            time.sleep(int(error.headers["Retry-After"]))
 
 
 def stale() -> list[str]:

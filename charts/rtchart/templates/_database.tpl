@@ -91,7 +91,8 @@ it is asked for, so that what is made and its checksum agree. Arguments: root, n
 {{- end }}
 
 {{/* A checksum of the passwords in an environment: others start the pods anew. Of what is mounted the kubelet sees to.
-Arguments: root, database (whether it has a role's password), owner (whether it has the owner's, and gives out the roles'). */}}
+Arguments: root, database (whether it has a role's password), owner (whether it has the owner's, and gives out the roles'), secret
+(the name of one more). */}}
 {{- define "rtchart.environment.checksum" -}}
 {{- $found := list }}
 {{- with .root }}
@@ -100,6 +101,7 @@ Arguments: root, database (whether it has a role's password), owner (whether it 
 {{- end }}
 {{- end }}
 {{- if .database }}{{ $found = append $found (include "rtchart.database.rolePasswords" .root) }}{{ end }}
+{{- if .secret }}{{ $found = append $found (include "rtchart.secret" (dict "root" .root "name" .secret "keys" list)) }}{{ end }}
 {{- if .owner }}
 {{- with .root }}
 {{- if .Values.postgresql.enabled }}{{ $found = append $found (include "rtchart.postgresql.password" .) }}

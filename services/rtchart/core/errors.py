@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 
 class UserError(Exception):
     """Something the user can mend: a port in use, a database that refuses, a folder not writable.
@@ -16,3 +18,7 @@ class Unavailable(UserError):
 
     A service that was told to (``--wait``) tries again instead of ending.
     """
+
+
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises of bytes that it cannot read, thousands of brackets that open among them."""

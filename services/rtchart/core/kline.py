@@ -16,6 +16,9 @@ SOURCES: tuple[Source, ...] = ("stream", "repair", "backfill")
 """From the best to the weakest; a candle's source is the weakest of its parts' (`rtchart.core.candle.CANDLE_SOURCES`)."""
 
 DECIMAL = r"\d{1,20}(?:\.\d{1,18})?"
+LATEST = 253_402_300_799_999
+"""The last millisecond of the year 9999: no time is later."""
+
 _DECIMALS = re.compile(rf"{DECIMAL}(?: {DECIMAL}){{7}}", re.ASCII)
 
 MAX_TRADES = 2**53
@@ -141,7 +144,7 @@ def check(kline: Kline) -> Kline:
     """The kline itself, if it can be one. Raises `InvalidKline`.
 
     Holds what every later stage relies on: decimals in plain notation that PostgreSQL and `decimal.Decimal` read alike, a
-    whole second, and counts and times that are not negative.
+    whole second, and counts and times that are not negative, no time after the year 9999.
     """
     decimals = (  # here and not in a function: this runs for each second of each symbol
         f"{kline.open} {kline.high} {kline.low} {kline.close} {kline.volume} {kline.quote_volume} "
@@ -152,7 +155,7 @@ def check(kline: Kline) -> Kline:
         or kline.open_time % SECOND
         or kline.open_time < 0
         or kline.trades < 0
-        or kline.version <= kline.open_time
+        or not kline.open_time < kline.version <= LATEST
     ):
         raise InvalidKline(_complaint(kline))
     return kline
@@ -174,7 +177,7 @@ def _complaint(kline: Kline) -> str:
         return complaint
     if kline.open_time % SECOND or kline.open_time < 0:
         return f"open_time {kline.open_time} is no whole second in milliseconds since 1970"
-    return f"version {kline.version} is not after the second's open_time {kline.open_time}"
+    return f"version {kline.version} is not after the second's open_time {kline.open_time}, or after the year 9999"
 
 
 def _figures_complaint(kline: Kline | VenueKline) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from rtchart.core.candle import Candle
+from rtchart.core.errors import UNDECODABLE
 from rtchart.core.gap import GapReason, Range
 from rtchart.core.interval import SECOND
 from rtchart.core.kline import Identity, Kline, VenueKline, check
@@ -179,7 +180,7 @@ def decode_kline_message(value: bytes) -> KlineMessage:
     """A record of ``rtchart.klines``. Raises `UnreadableRecord`."""
     try:
         return _kline_messages.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         raise UnreadableRecord(str(error)) from None
 
 
@@ -213,7 +214,7 @@ def decode(value: bytes, message: type[M]) -> M:
     """A record of one of the other topics. Raises `UnreadableRecord`."""
     try:
         return msgspec.json.decode(value, type=message)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         raise UnreadableRecord(str(error)) from None
 
 

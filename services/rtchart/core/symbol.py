@@ -80,7 +80,7 @@ def manifest(document: Any) -> SymbolManifest:
     """The Symbol of a parsed YAML or JSON document. Raises `InvalidManifest`, which names the field and what it may be."""
     try:
         return msgspec.convert(document, SymbolManifest)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # YAML can write half of a character
         raise InvalidManifest(str(error)) from None
 
 

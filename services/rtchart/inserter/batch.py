@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from rtchart.broker.group import Record
+from rtchart.core.errors import UNDECODABLE
 from rtchart.core.interval import DAY
 from rtchart.core.kline import Identity, InvalidKline, Kline
 from rtchart.core.messages import (
@@ -238,5 +239,5 @@ def letter(record: Record, refusal: Refusal, topic: str, now: int) -> DeadLetter
 def _identity_of(value: bytes) -> Identity | None:
     try:
         return msgspec.json.decode(value, type=Identity)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return None

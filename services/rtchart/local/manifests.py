@@ -97,6 +97,9 @@ def read_folder(folder: Path, *, venue: str) -> Reading:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             refused.append(Refusal(Place(file, line), f"is no YAML: {error.problem or error.context}"))
             complete = False
+        except RecursionError:
+            refused.append(Refusal(Place(file, 1), "cannot be read (it nests too deeply, or holds itself)"))
+            complete = False
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             refused.append(Refusal(Place(file, 1), f"cannot be read ({error})"))
             complete = False
@@ -116,7 +119,13 @@ def _documents(text: str) -> Iterator[_Document]:
             node = loader.get_node()
             assert node is not None
             _refuse_doubled_keys(node)
-            data = loader.construct_document(node)
+            try:
+                data = loader.construct_document(node)
+            except (yaml.YAMLError, RecursionError):
+                raise
+            except Exception as error:  # whatever PyYAML's constructors meet in 2001-99-99, !!int '' or !!timestamp x
+                why = f"a value is none of its kind{f' ({error})' if isinstance(error, ValueError) else ''}"
+                raise yaml.MarkedYAMLError(problem=why, problem_mark=node.start_mark) from None
             if data is not None:
                 yield _Document(node, data)
     finally:
@@ -137,9 +146,10 @@ def _refuse_doubled_keys(root: yaml.Node) -> None:
         elif isinstance(node, yaml.MappingNode):
             keys: set[str] = set()
             for key, value in node.value:
-                if str(key.value) in keys:
-                    raise yaml.MarkedYAMLError(problem=f"the key {key.value} stands twice", problem_mark=key.start_mark)
-                keys.add(str(key.value))
+                if isinstance(key, yaml.ScalarNode):  # no field has another key
+                    if key.value in keys:
+                        raise yaml.MarkedYAMLError(problem=f"the key {key.value} stands twice", problem_mark=key.start_mark)
+                    keys.add(key.value)
                 nodes.append(value)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from rtchart.core.errors import UNDECODABLE
 from rtchart.local.backoff import Backoff
 from rtchart.local.child import Child, end_leftover
 
@@ -153,7 +154,7 @@ class _Kept:
         """Tell a warning or an error to the person, the same one each half minute at most. Returns the line's message."""
         try:
             entry = msgspec.json.decode(line, type=_Entry)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             return line.decode(errors="replace").strip()[:300]
         # Libraries' own words stay in the log: what a person must know of them, rtchart says itself.
         if entry.level in ("warning", "error", "critical") and entry.logger.startswith("rtchart"):

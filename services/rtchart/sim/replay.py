@@ -7,14 +7,16 @@ trades, taker_buy_base_volume, taker_buy_quote_volume, first_trade_id and last_t
 from __future__ import annotations
 
 import csv
-from decimal import Decimal, InvalidOperation
+import re
 from pathlib import Path
 
 from rtchart.core.errors import UserError
 from rtchart.core.interval import MINUTE, SECOND
+from rtchart.core.kline import LATEST
 from rtchart.sim.figures import DECIMALS, ONE, Figures, total
 
 _USUAL_DELAY = 20
+_UNITS = re.compile(rf"(\d{{1,20}})(?:\.(\d{{0,{DECIMALS}}})0*)?", re.ASCII)
 
 
 class Recording:
@@ -62,14 +64,15 @@ def read(path: Path) -> dict[str, Recording]:
                 try:
                     if None in row:
                         raise ValueError("more fields than the header names")
-                    time = int(row["open_time"])
+                    time = _integer(row["open_time"], LATEST)
                     if time % SECOND:
                         raise ValueError(f"open_time {time} is no whole second")
-                    delay = max(0, int(row["event_time"]) - int(row["close_time"]))
+                    delay = max(0, _integer(row["event_time"], LATEST) - _integer(row["close_time"], LATEST))
                     recordings.setdefault(row["symbol"], Recording()).add(time, _figures(row), delay)
-                except (KeyError, TypeError, ValueError, InvalidOperation) as error:
-                    raise UserError(f"line {table.line_num} of {path} is no recorded second ({error!r}); mend it") from None
-    except (OSError, UnicodeDecodeError) as error:
+                except (KeyError, TypeError, ValueError) as error:
+                    why = f"{error!r:.200}"
+                    raise UserError(f"line {table.line_num} of {path} is no recorded second ({why}); mend it") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"cannot read {path} ({error}); give --replay a CSV of 1-second klines") from None
     if not recordings:
         raise UserError(f"{path} holds no second; give --replay a CSV of 1-second klines")
@@ -94,16 +97,24 @@ def _figures(row: dict[str, str]) -> Figures:
         close=_units(row["close"]),
         volume=_units(row["volume"]),
         quote_volume=_units(row["quote_volume"]),
-        trades=int(row["trades"]),
+        trades=_integer(row["trades"]),
         taker_buy_volume=_units(row["taker_buy_base_volume"]),
         taker_buy_quote_volume=_units(row["taker_buy_quote_volume"]),
-        first_trade=int(row["first_trade_id"]),
-        last_trade=int(row["last_trade_id"]),
+        first_trade=_integer(row["first_trade_id"], least=-1),
+        last_trade=_integer(row["last_trade_id"], least=-1),
     )
 
 
+def _integer(written: str, most: int = 2**63 - 1, *, least: int = 0) -> int:
+    number = int(written)
+    if not least <= number <= most:
+        raise ValueError(f"{number} is not between {least} and {most}")
+    return number
+
+
 def _units(written: str) -> int:
-    units = Decimal(written) * ONE
-    if units != int(units) or units < 0:
+    found = _UNITS.fullmatch(written)
+    if found is None:
         raise ValueError(f"{written!r} is no price or volume of at most {DECIMALS} decimals")
-    return int(units)
+    units: int = int(found[1]) * ONE + int((found[2] or "").ljust(DECIMALS, "0"))
+    return units

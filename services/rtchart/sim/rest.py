@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
+from rtchart.core.errors import UNDECODABLE
 from rtchart.core.interval import INTERVALS
 from rtchart.sim.clock import Clock
 from rtchart.sim.faults import Faults
@@ -196,7 +197,7 @@ def _symbol(parameters: dict[str, str]) -> str:
 def _symbols(written: str) -> list[str]:
     try:
         symbols = msgspec.json.decode(written, type=list[str])
-    except msgspec.DecodeError:
+    except UNDECODABLE:
         symbols = []
     if not symbols or not all(map(_is_symbol, symbols)):
         raise _Problem(-1100, "Illegal characters found in parameter 'symbols'; legal range is a JSON array of symbols.")

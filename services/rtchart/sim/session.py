@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
 
+from rtchart.core.errors import UNDECODABLE
 from rtchart.sim.wire import TimeUnit
 
 MOST_STREAMS = 1_024
@@ -123,7 +124,7 @@ def _unit(name: str) -> TimeUnit:
 def _parsed(raw: bytes) -> dict[str, Any]:
     try:
         request = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         raise _Refused(3, "Invalid JSON: expected value at line 1 column 1") from None
     if not isinstance(request, dict):
         raise _Refused(2, "Invalid request: expected an object")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 import asyncpg
 
@@ -90,6 +92,15 @@ def _refusal(url: str, error: Exception) -> Exception:
             return Unavailable(f"PostgreSQL at {where}: {error}; create it, or name another one in --database")
         case asyncpg.TooManyConnectionsError():
             return Away(f"PostgreSQL at {where} has no connection left: {error}; raise max_connections or stop a client")
+        case FileNotFoundError() if missing := _missing_file(url):
+            return UserError(f"--database names a file that is not there, {missing}; correct the path")
+        case ssl.SSLError():
+            return Unavailable(
+                f"PostgreSQL at {where} is not spoken to, because its certificate does not convince ({error.reason}: {error}); "
+                "correct host, sslmode or sslrootcert in --database, or the certificate"
+            )
+        case ConnectionError() if "rejected SSL upgrade" in str(error):
+            return Unavailable(f"PostgreSQL at {where} speaks no TLS; turn it on there (ssl), or correct sslmode in --database")
         case OSError() | TimeoutError() | asyncpg.CannotConnectNowError():
             return Away(f"PostgreSQL does not answer at {where} ({error or 'timed out'}); start it, or correct --database")
         case asyncpg.ClientConfigurationError():
@@ -100,6 +111,13 @@ def _refusal(url: str, error: Exception) -> Exception:
                 "/ : @ ? # % are written as %2F and so on (--database-password takes it as it is)"
             )
     return error
+
+
+def _missing_file(url: str) -> str:
+    """The first file of TLS that the URL names and that is not there, as it is named; empty: there is none."""
+    named = parse_qs(urlsplit(url).query)
+    files = [value for key in ("sslrootcert", "sslcert", "sslkey", "sslcrl") for value in named.get(key, ())]
+    return next((file for file in files if not Path(file).exists()), "")
 
 
 def with_password(url: str, password: str) -> str:

@@ -15,6 +15,7 @@ from quart import Blueprint, Response, request
 from rtchart import __version__
 from rtchart.core.candle import Candle
 from rtchart.core.gap import Gap
+from rtchart.core.interval import INTERVALS
 from rtchart.core.kline import Kline, Source
 from rtchart.store import history as stored
 from rtchart.store.database import MAX_PARAMETER, Connection
@@ -29,6 +30,7 @@ from rtchart.web.protocol import DEFAULT_LIMIT, ExchangeName, IntervalName, Limi
 from rtchart.web.views import Views
 
 Symbol = Annotated[SymbolName, Meta(description="As the exchange writes it: BTCUSDT")]
+Interval = Annotated[IntervalName, Meta(extra_json_schema={"enum": list(INTERVALS)})]
 Exchange = Annotated[ExchangeName, Meta(description="Needed where several exchanges have the symbol")]
 Start = Annotated[Millis, Meta(description="Open time to begin at: the first that open there or later, instead of the newest")]
 End = Annotated[Millis, Meta(description="Only what opens before it; `next` of the page before")]
@@ -37,7 +39,7 @@ Format = Annotated[Literal["json", "csv"], Meta(description="Instead of the head
 
 class CandlesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     symbol: Symbol
-    interval: IntervalName = "1m"
+    interval: Interval = "1m"
     start: Start | None = None
     end: End | None = None
     limit: Limit = DEFAULT_LIMIT

@@ -53,8 +53,11 @@ are decimal strings.
 On the socket a client sends single JSON objects, each a text frame of at most \
 {protocol.MAX_MESSAGE} bytes. The server sends frames: `seq`
 counts them, `at_us` is its clock at sending, and `messages` is what changed for this client since the frame before. A slow
-client skips updates of a candle but no candle. Close codes: 1001 the server shuts down (connect again, with jitter, and
-subscribe with `since`), 1008 frames are not taken or too many messages are sent, 1009 a message is too long."""
+client skips updates of a candle but no candle. Where the server wants a token, offer the subprotocols `rtchart` and
+`bearer.TOKEN`, or send `Authorization: Bearer TOKEN`. A handshake that is refused is answered in HTTP: 401 no good token, 403
+the page's origin, 429 the address has too much, 503 the server is full or shuts down. Close codes: 1001 the server shuts down
+(connect again, with jitter, and subscribe with `since`), 1008 frames are not taken or too many messages are sent, 1009 a
+message is too long."""
 
 
 def document() -> dict[str, Any]:

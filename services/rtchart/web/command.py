@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import click
 
@@ -13,8 +14,59 @@ from rtchart.process.health import Health
 from rtchart.process.run import Process, run
 from rtchart.store import options as database_options
 from rtchart.store.migrate import schema_if_there
-from rtchart.web.app import Origins
+from rtchart.web import tokens as bearer
+from rtchart.web.addresses import ROWS, Limits, networks
+from rtchart.web.admission import Origins, Rules
 from rtchart.web.service import Settings, serve
+from rtchart.web.tokens import Tokens
+
+
+def _limited(
+    max_sockets_per_address: int, max_subscriptions_per_address: int, max_requests_per_address: int, trusted_proxies: str
+) -> Limits:
+    return Limits(max_sockets_per_address, max_subscriptions_per_address, max_requests_per_address, networks(trusted_proxies))
+
+
+_limits = options.collected(
+    "limits",
+    _limited,
+    options.option(
+        "--max-sockets-per-address",
+        Limits().sockets,
+        type=click.IntRange(min=0),
+        help="Sockets that one address (of IPv6, a /64) may have; more are refused with 429. 0: no limit.",
+    ),
+    options.option(
+        "--max-subscriptions-per-address",
+        Limits().subscriptions,
+        type=click.IntRange(min=0),
+        help="Subscriptions that all sockets of an address may have together. 0: no limit.",
+    ),
+    options.option(
+        "--max-requests-per-address",
+        int(Limits().requests),
+        type=click.IntRange(min=0),
+        help="Requests a second of the API that an address may send, after a burst of ten times as many; of history, each "
+        f"{ROWS} rows are one more. More are refused with 429, and snapshots of the socket wait. 0: no limit.",
+    ),
+    options.option(
+        "--trusted-proxies",
+        "",
+        metavar="CIDR[,…]",
+        help="Networks of the proxies before the server: what these write in X-Forwarded-For is who asks.",
+    ),
+)
+_tokens = options.collected(
+    "tokens",
+    bearer.given,
+    options.option(
+        "--token",
+        metavar="TEXT",
+        help="API and socket are for those who have this token; several, one a line. On the command line everybody on the "
+        "machine can read it.  [default: for everybody]",
+    ),
+    options.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help="A file that holds the tokens."),
+)
 
 
 @click.command("web")
@@ -30,10 +82,12 @@ from rtchart.web.service import Settings, serve
 )
 @options.option(
     "--max-connections",
-    Settings("").max_connections,
+    Rules().max_connections,
     type=click.IntRange(1, 1_000_000),
     help="Sockets open at once, as far as the limit of open files goes; more are refused with 503.",
 )
+@_limits
+@_tokens
 @options.service
 def command(
     cluster: Cluster,
@@ -42,6 +96,8 @@ def command(
     port: int,
     allow_origin: tuple[str, ...],
     max_connections: int,
+    limits: Limits,
+    tokens: Tokens,
     process: Process,
 ) -> None:
     """Serve the page, the API (/api/v1) and the live socket (/ws).
@@ -49,7 +105,7 @@ def command(
     Every replica reads all of Kafka's partitions, so run as many as you like. It only reads the database, and serves what
     is live while that is away.
     """
-    settings = Settings(database, host, port, Origins.of(allow_origin), max_connections)
+    settings = Settings(database, host, port, Rules(Origins.of(allow_origin), tokens, limits, max_connections))
 
     async def service(health: Health, stopping: asyncio.Event) -> None:
         if process.wait:

@@ -16,6 +16,8 @@ from rtchart.process.clock import now_us
 from rtchart.process.logs import fields
 from rtchart.store.history import Page
 from rtchart.web import metrics
+from rtchart.web.addresses import Visitor
+from rtchart.web.bucket import Bucket
 from rtchart.web.catalog import Catalog, Refused
 from rtchart.web.channel import Channel, Client, Joining
 from rtchart.web.hub import Hub
@@ -71,18 +73,20 @@ class Socket(Protocol):
 
 
 class Connection:
-    """A client from handshake to close. ``run`` returns when it is over."""
+    """A client from handshake to close, of an address. ``run`` returns when it is over."""
 
-    def __init__(self, socket: Socket, client: Client, hub: Hub, views: Views, catalog: Catalog, market: Market) -> None:
+    def __init__(
+        self, socket: Socket, client: Client, visitor: Visitor, hub: Hub, views: Views, catalog: Catalog, market: Market
+    ) -> None:
         self._socket = socket
         self._client = client
+        self._visitor = visitor
         self._hub = hub
         self._views = views
         self._catalog = catalog
         self._market = market
         self._seq = 0
-        self._tokens = float(BURST)
-        self._refilled = time.monotonic()
+        self._requests = Bucket(REQUESTS_PER_SECOND, BURST)
         self._reported = 0.0
         self._measured = 0.0
         self._reading: dict[Channel, asyncio.Task[None]] = {}
@@ -137,17 +141,10 @@ class Connection:
             text = await self._socket.receive()
             if len(text) > MAX_MESSAGE or (isinstance(text, str) and len(text.encode()) > MAX_MESSAGE):
                 client.close(1009, f"a message may have {MAX_MESSAGE} bytes")
-            elif not self._allowed():
+            elif self._requests.take():
                 client.close(1008, f"more than {REQUESTS_PER_SECOND} messages a second")
             else:
                 self._handle(text)
-
-    def _allowed(self) -> bool:
-        now = time.monotonic()
-        self._tokens = min(BURST, self._tokens + (now - self._refilled) * REQUESTS_PER_SECOND)
-        self._refilled = now
-        self._tokens -= 1
-        return self._tokens >= 0
 
     def _handle(self, text: str | bytes) -> None:
         try:
@@ -185,6 +182,9 @@ class Connection:
             raise Refused(
                 "too_many_subscriptions", "symbol", f"a socket may have {MAX_SUBSCRIPTIONS} subscriptions; end one first"
             )
+        if there is None and self._visitor.sated:
+            most = self._visitor.limits.subscriptions
+            raise Refused("too_many_subscriptions", "symbol", f"your address may have {most} subscriptions; end one first")
         channel, joining = self._hub.join(self._client, entry, interval)
         if (before := self._reading.pop(channel, None)) is not None:
             before.cancel()
@@ -200,6 +200,7 @@ class Connection:
         # One at a time, and no further than the client reads: it shall have neither all of the database nor of our memory.
         async with self._turn:
             await self._client.taken()
+            await self._visitor.turn(request.limit if since is None else MAX_LIMIT)
             if since is not None:
                 resumed = Page(start=interval.open_time(since), limit=MAX_LIMIT)
                 view = await self._views.candles(known, interval, resumed, gaps=True, revised=joining.revised)

@@ -7,6 +7,7 @@ from prometheus_client import Counter, Gauge
 sockets = Gauge("rtchart_web_sockets", "Sockets that are open")
 subscriptions = Gauge("rtchart_web_subscriptions", "Subscriptions to a symbol's candles")
 refused = Counter("rtchart_web_sockets_refused_total", "Sockets refused at the handshake", ["reason"])
+limited = Counter("rtchart_web_requests_limited_total", "Requests of the API refused, because their address asked too often")
 closed = Counter("rtchart_web_sockets_closed_total", "Sockets closed by the server", ["code"])
 frames = Counter("rtchart_web_frames_total", "Frames sent")
 deliveries = Counter("rtchart_web_deliveries_total", "Messages sent, each as often as it had receivers")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from quart import Response
-from quart_schema import Info, QuartSchema, document_response, validate_querystring
+from quart_schema import HttpSecurityScheme, Info, QuartSchema, document_response, validate_querystring
 from quart_schema.openapi import OpenAPIProvider
 from quart_schema.validation import QUART_SCHEMA_RESPONSE_ATTRIBUTE
 from werkzeug.routing.rules import Rule
@@ -21,9 +21,13 @@ from rtchart.web.problems import MIMETYPE, Problem
 
 PATH = "/api/v1/openapi.json"
 _CSV = "_rtchart_csv"
+_TOKEN = "token"
+_EVERYWHERE = (429,)
 _ERRORS = {
     400: "A parameter is wrong: `parameter` names it",
+    401: "A token is needed, or is none of the server's",
     404: "There is no such symbol, or not at this exchange",
+    429: "The address asks too often; `Retry-After` says when to ask again",
     503: "The database cannot be read now; `Retry-After` says when to ask again",
 }
 
@@ -40,7 +44,7 @@ def operation(
         if query is not None:
             view = validate_querystring(query)(view)
         view = document_response(answer, 200)(view)
-        for status in errors:
+        for status in (*errors, *_EVERYWHERE):
             view = document_response(Problem, status)(view)
         setattr(view, _CSV, csv)
         return view
@@ -65,6 +69,8 @@ class Provider(OpenAPIProvider):
             for item in path.values():
                 if csv:
                     item["responses"][200]["content"]["text/csv"] = {"schema": {"type": "string"}}
+                if self._extension.security:
+                    item["responses"][401] = {**item["responses"][429]}
                 for status, text in _ERRORS.items():
                     if status in item["responses"]:
                         item["responses"][status]["description"] = text
@@ -92,8 +98,11 @@ class Provider(OpenAPIProvider):
         return {"description": text, "content": {media_type: {"schema": reference}}}, components
 
 
-def schema() -> QuartSchema:
-    """The extension, ready for `QuartSchema.init_app`; it serves the document and no documentation pages."""
+def schema(*, tokens: bool) -> QuartSchema:
+    """The extension, ready for `QuartSchema.init_app`; it serves the document and no documentation pages.
+
+    ``tokens``: whether operations need one.
+    """
     info = Info(
         title="rtchart",
         version=__version__,
@@ -108,4 +117,6 @@ def schema() -> QuartSchema:
         info=info,
         conversion_preference="msgspec",
         openapi_provider_class=Provider,
+        security_schemes={_TOKEN: HttpSecurityScheme(scheme="bearer")} if tokens else None,
+        security=[{_TOKEN: []}] if tokens else None,
     )

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from rtchart.core.candle import Candle
+from rtchart.core.errors import UNDECODABLE
 from rtchart.core.gap import Gap
 
 MAX_MESSAGE = 4096
@@ -260,10 +261,10 @@ def decode_request(text: str | bytes) -> Request:
     """A client's message. Raises `BadRequest`."""
     try:
         return _requests.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         try:
             loose = msgspec.json.decode(text, type=_Loose).id
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             loose = UNSET
         raise BadRequest(str(error), loose) from None
 

@@ -24,8 +24,9 @@ from rtchart.store import offsets
 from rtchart.store.database import Connection
 from rtchart.store.reader import Reader, Unread
 from rtchart.web import metrics, page, server
+from rtchart.web.admission import Rules
 from rtchart.web.api import Sources
-from rtchart.web.app import Origins, create_app
+from rtchart.web.app import create_app
 from rtchart.web.catalog import Catalog
 from rtchart.web.feed import SILENT, Klines, always, follow_revisions
 from rtchart.web.hub import Hub
@@ -59,8 +60,7 @@ class Settings:
     database: str
     host: str = "127.0.0.1"
     port: int = 8000
-    origins: Origins = field(default_factory=Origins)
-    max_connections: int = 5_000
+    rules: Rules = field(default_factory=Rules)
     page: page.Site | None = None
 
 
@@ -90,7 +90,7 @@ class Web:
         """Run until ``stopping`` is set, then close all sockets with 1001 and return. Raises `UserError` (no broker)."""
         await ensure_topics(self._cluster, (KLINES, CANDLES, SYMBOLS, STREAMS))
         content = self._settings.page or page.load()
-        app = create_app(self.sources, self._health, content, self._settings.origins, self._settings.max_connections)
+        app = create_app(self.sources, self._health, content, self._settings.rules)
         served = asyncio.Event()
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.history.close)
@@ -234,7 +234,7 @@ async def serve(cluster: Cluster, settings: Settings, health: Health, stopping: 
     try:
         host, port = listening.getsockname()[:2]
         log.info("serving http://%s:%d/", host, port)
-        settings = replace(settings, max_connections=server.room_for(settings.max_connections))
-        await Web(cluster, settings, health).serve(stopping, listening)
+        rules = replace(settings.rules, max_connections=server.room_for(settings.rules.max_connections))
+        await Web(cluster, replace(settings, rules=rules), health).serve(stopping, listening)
     finally:
         listening.close()

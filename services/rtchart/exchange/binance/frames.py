@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from rtchart.core.errors import UNDECODABLE
 from rtchart.core.kline import InvalidKline, Kline, check
 from rtchart.exchange.base import BadFrame
 
@@ -123,7 +124,7 @@ class FrameReader:
         """What a frame says. Never raises: what cannot be read is a `BadFrame`."""
         try:
             event = _kline.decode(frame).data
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except UNDECODABLE as error:
             return _other(frame, error)
         k = event.k
         if not k.x or k.i != "1s":
@@ -160,7 +161,7 @@ class FrameReader:
 def _other(frame: bytes, no_kline: Exception) -> Answer | Shutdown | BadFrame:
     try:
         found = _any.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         return BadFrame("malformed_frame", str(error), as_text(frame))
     data = found.data if isinstance(found.data, dict) else {}
     if "serverShutdown" in (found.e, data.get("e")):

@@ -14,6 +14,7 @@ from typing import TypeVar
 import httpx
 import msgspec
 
+from rtchart.core.errors import UNDECODABLE
 from rtchart.core.interval import Interval
 from rtchart.core.interval import interval as interval_of
 from rtchart.core.kline import InvalidKline, Kline, Source, check
@@ -237,7 +238,7 @@ class BinanceRest:
             else:
                 try:
                     return msgspec.json.decode(answer.content, type=kind), left_at
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except UNDECODABLE as error:
                     failures.append(f"an answer that cannot be read ({error})")
         raise RestError(f"{self._venue.rest}{path} gave no answer {ATTEMPTS} times; the last time: {failures[-1]}")
 
@@ -252,7 +253,7 @@ class BinanceRest:
     def _refusal(self, answer: httpx.Response) -> RestError:
         try:
             complaint = msgspec.json.decode(answer.content, type=_Complaint)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             complaint = _Complaint()
         kind = UnknownSymbol if complaint.code in _UNKNOWN_SYMBOL else RestError
         said = f"{complaint.msg} (code {complaint.code})" if complaint.msg else f"HTTP {answer.status_code}"

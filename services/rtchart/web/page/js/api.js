@@ -1,9 +1,14 @@
 /** The REST calls. Paths are relative to the page, so that it also works below a prefix. */
 
+import { token } from "./token.js";
+
 /** @import { CandlePage, Gap, GapPage, SymbolInfo, View } from "./protocol.js" */
 
 /** A request that came back with an error, or not at all; the message is for people. */
 export class ApiError extends Error {}
+
+/** The server wants a token, or another one. */
+export class Unauthorized extends ApiError {}
 
 /**
  * @param {string} path
@@ -14,13 +19,15 @@ async function get(path, query = {}) {
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
   let response;
   try {
-    response = await fetch(url, { headers: { accept: "application/json" } });
+    const headers = { accept: "application/json", ...(token() && { authorization: `Bearer ${token()}` }) };
+    response = await fetch(url, { headers });
   } catch {
     throw new ApiError("the server does not answer");
   }
   if (!response.ok) {
     const problem = await response.json().catch(() => null);
-    throw new ApiError(problem?.detail ?? problem?.title ?? `the server answered ${response.status}`);
+    const Kind = response.status === 401 ? Unauthorized : ApiError;
+    throw new Kind(problem?.detail ?? problem?.title ?? `the server answered ${response.status}`);
   }
   return response.json();
 }

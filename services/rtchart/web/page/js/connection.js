@@ -2,6 +2,7 @@
 
 import { backoff } from "./backoff.js";
 import { nowUs } from "./latency.js";
+import { subprotocols } from "./token.js";
 
 /** @import { Frame, PongMessage } from "./protocol.js" */
 
@@ -76,9 +77,15 @@ export class Connection {
     }
   }
 
+  /** Leave the server alone until `wake`. */
+  pause() {
+    this.#drop();
+    this.#set({ state: "waiting", attempt: 0 });
+  }
+
   #connect() {
     this.#set({ state: "connecting", attempt: this.#status.attempt + 1 });
-    const socket = new WebSocket(this.url);
+    const socket = new WebSocket(this.url, subprotocols());
     this.#socket = socket;
     this.#after(CONNECT, () => {
       if (this.#socket === socket && this.#status.state !== "open") this.#lost();

@@ -23,6 +23,7 @@ import { StatusBar } from "./status.js";
 import { Tab } from "./tab.js";
 import { fill, texts } from "./texts.js";
 import { Theme } from "./theme.js";
+import { TokenDialog } from "./token.js";
 import { parse, query } from "./url.js";
 import { ChartView } from "./view.js";
 
@@ -46,6 +47,10 @@ const notice = find("notice", HTMLParagraphElement);
 const status = new StatusBar();
 const card = new Card();
 const drawer = new Drawer();
+const question = new TokenDialog(() => {
+  feed.connection.wake();
+  void loadSymbols();
+});
 const tab = new Tab((interval) => go({ ...view.shown, interval }, "push", current && [current]));
 const sidebar = new Sidebar(({ exchange, symbol }) => {
   go({ ...view.shown, exchange, symbol });
@@ -59,6 +64,7 @@ const feed = new Feed(new URL("ws", document.baseURI).href.replace(/^http/, "ws"
   onStatus: (state) => {
     status.connection = state;
     if (state.state === "connecting") meter.clock.clear();
+    if (state.state === "waiting" && state.attempt > 1) void askWhy();
   },
   onPong: (sent, received, server) => meter.clock.add(sent, received, server),
   onTickers: (news) => {
@@ -170,9 +176,24 @@ async function loadSymbols() {
     if (mine === asked) take(found);
   } catch (error) {
     if (mine !== asked) return;
+    if (error instanceof api.Unauthorized) return askToken();
     if (!view.shown) say(texts.unavailable(/** @type {Error} */ (error).message));
     setTimeout(loadSymbols, RETRY);
   }
+}
+
+/** A socket that is refused does not say why, and the API does: the token may be another one by now. */
+async function askWhy() {
+  try {
+    await api.symbols();
+  } catch (error) {
+    if (error instanceof api.Unauthorized) askToken();
+  }
+}
+
+function askToken() {
+  feed.connection.pause();
+  question.ask();
 }
 
 window.addEventListener("popstate", () => go(parse(location.search), "none"));

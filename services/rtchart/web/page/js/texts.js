@@ -75,11 +75,18 @@ export const texts = {
     incomplete: (/** @type {number} */ missing) =>
       `${missing} ${missing === 1 ? "second is" : "seconds are"} missing in this candle`,
   },
+  tokenTitle: "A token is needed",
+  tokenNeeded: "This server shows its charts to those who have a token. Whoever runs it has one for you.",
+  tokenWrong: "The token is not one of the server's, or no longer. Look whether it is whole, or ask whoever runs the server.",
+  token: "Token",
+  tokenForm: "16 to 256 letters, digits, and the characters . _ ~ -",
+  tokenSend: "Show the charts",
   bands: { missing: "No data", coming: "Being fetched…", absent: "The exchange has no data" },
 };
 
 /**
- * Fill the elements that name a text, `data-text` for their content and `data-label` for their accessible name.
+ * Fill the elements that name a text, `data-text` for their content, `data-label` for their accessible name, `data-title`
+ * for their hint.
  * @param {ParentNode} root
  */
 export function fill(root) {
@@ -89,6 +96,9 @@ export function fill(root) {
   }
   for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-label]"))) {
     element.setAttribute("aria-label", String(flat[element.dataset.label ?? ""]));
+  }
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-title]"))) {
+    element.title = String(flat[element.dataset.title ?? ""]);
   }
 }
 
