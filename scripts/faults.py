@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from pathlib import Path
 
 import msgspec
 
-from rtchart.sim.catalogue import CATALOGUE, Fault
+from rtchart.sim.catalogue import SECTIONS
+from rtchart.sim.catalogue.fault import Fault
 
 FILE = Path(__file__).parent.parent / "docs" / "faults.md"
-SOURCE = FILE.parent.parent / "services/rtchart/sim/catalogue.py"
 HEAD = """\
-<!-- Made from services/rtchart/sim/catalogue.py by scripts/faults.py, and held to it by `make check`. -->
+<!-- Made from services/rtchart/sim/catalogue by scripts/faults.py, and held to it by `make check`. -->
 
 # A simulated exchange that misbehaves
 
@@ -55,10 +54,8 @@ REST says, and the measure for what a client has.
 
 def main() -> int:
     """The exit code."""
-    sections = re.split(r"^# ── (.+?) ─+$", SOURCE.read_text(), flags=re.MULTILINE)[1:]
     lines, parts = [HEAD], []
-    for title, code in zip(sections[::2], sections[1::2], strict=True):
-        kinds = [kind for name, kind in CATALOGUE.items() if f'tag="{name}"' in code]
+    for title, kinds in SECTIONS.items():
         names = ", ".join(f"[`{_name(kind)}`](#{_name(kind)})" for kind in kinds)
         lines.append(f"| {title} | {names} |\n")
         parts += [f"\n## {title}\n", *map(_section, kinds)]

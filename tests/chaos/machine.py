@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, Phase, assume, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from rtchart.sim.catalogue import Fault, fault
+from rtchart.sim.catalogue import fault
+from rtchart.sim.catalogue.fault import Fault
 from tests.chaos.world import SYMBOLS, World
 
 T = TypeVar("T")

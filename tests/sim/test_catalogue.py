@@ -16,7 +16,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from rtchart.core.interval import SECOND
 from rtchart.exchange.base import BadFrame
 from rtchart.exchange.binance.frames import FrameReader
-from rtchart.sim.catalogue import CATALOGUE, Fault, fault
+from rtchart.sim.catalogue import CATALOGUE, fault
+from rtchart.sim.catalogue.fault import Fault
 from rtchart.sim.script import Director
 from tests.sim.markets import NOW, Market, market
 from tests.sim.test_stream import ask, opened, received

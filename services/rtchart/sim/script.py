@@ -24,7 +24,8 @@ import yaml
 from rtchart.core.errors import UserError
 from rtchart.core.interval import SECOND
 from rtchart.process.logs import fields
-from rtchart.sim.catalogue import Fault, fault
+from rtchart.sim.catalogue import fault
+from rtchart.sim.catalogue.fault import Fault
 from rtchart.sim.clock import Clock
 from rtchart.sim.faults import Faults, Undo
 
