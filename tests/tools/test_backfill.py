@@ -219,7 +219,7 @@ async def test_stopped_and_killed_it_goes_on_where_it_was(ground: Ground) -> Non
     [
         (["--from", "30d", "--interval", "5m"], "only 1m is taken: larger candles are folded from it"),
         ([], "--from is missing: how far back?"),
-        (["--from", "yesterday"], "'yesterday' is no time; give one in UTC such as 2025-11-01"),
+        (["--from", "yesterday"], "'yesterday' is no time; give ISO 8601 in UTC"),
         (["--from", "2025-11-02", "--to", "2025-11-01"], "is not before --to, 2025-11-01 00:00Z"),
         (["--from", "30d"], "BTCUSDT of binance is not asked for, so nobody would store its history; add a Symbol of it first"),
         (["--archive", "/nowhere"], "'/nowhere' does not exist"),

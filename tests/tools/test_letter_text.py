@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtchart.core.interval import DAY, HOUR
 from rtchart.core.messages import DeadLetter
 from rtchart.tools.dead_letters.letters import Letter, LetterId
-from rtchart.tools.dead_letters.text import plain, since, table, whole
+from rtchart.tools.dead_letters.text import plain, table, whole
 
 NOW = 1_763_802_000_123
 """2025-11-22T09:00:00.123Z."""
@@ -74,30 +73,6 @@ def test_what_is_no_json_is_shown_as_it_came_and_cannot_command_the_terminal() -
 def test_plain_text_is_printable(text: str) -> None:
     assert plain(text).isprintable()
     assert plain(plain(text)) == plain(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "time"),
-    [
-        ("90s", NOW - 90_000),
-        ("15m", NOW - 900_000),
-        ("6h", NOW - 6 * HOUR),
-        ("7d", NOW - 7 * DAY),
-        ("999999999d", 0),
-        ("2025-11-22", 1_763_769_600_000),
-        ("2025-11-22T09:00", 1_763_802_000_000),
-        ("2025-11-22T09:00:00Z", 1_763_802_000_000),
-        ("2025-11-22 10:00+01:00", 1_763_802_000_000),
-    ],
-)
-def test_times_are_durations_before_now_or_utc(text: str, time: int) -> None:
-    assert since(text, NOW) == time
-
-
-@pytest.mark.parametrize("text", ["", "7", "7w", "-1h", "yesterday", "٣h"])
-def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(ValueError, match=r"neither a duration such as 90s.* nor a time such as 2025-11-22T09:00"):
-        since(text, NOW)
 
 
 @given(st.sampled_from(["db", "kafka"]), st.integers(0, 10**18 - 1))

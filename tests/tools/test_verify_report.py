@@ -9,9 +9,9 @@ import click
 import pytest
 
 from rtchart.core.interval import DAY, HOUR, SECOND
+from rtchart.tools.times import Moment, MomentType
 from rtchart.tools.verify.compare import Difference, Finding, Kind
 from rtchart.tools.verify.report import SHOWN, TITLES, Report, json_lines, text
-from rtchart.tools.verify.times import Moment, MomentType
 
 T = 1_795_703_620_000
 """2026-11-26T14:33:40Z."""

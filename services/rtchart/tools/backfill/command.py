@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
 from rtchart.broker import options as kafka_options
 from rtchart.broker.cluster import Cluster
-from rtchart.core.interval import DAY, HOUR, MINUTE, SECOND
+from rtchart.core.interval import MINUTE
 from rtchart.exchange.venues import venue
 from rtchart.process import options
 from rtchart.process.clock import now_ms
@@ -22,37 +20,13 @@ from rtchart.process.health import Health
 from rtchart.process.run import Process, run
 from rtchart.store import options as database_options
 from rtchart.tools.backfill.work import Asked, Backfill, Done
+from rtchart.tools.times import Moment, MomentType
 
 PLAIN_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
 
 STOPPED = 130
 """The exit code of who was told to stop before it was done, as shells have it."""
-
-_UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
-_DURATION = re.compile(r"(\d{1,6})([mhdw])", re.ASCII)
-
-
-class MinuteType(click.ParamType[int]):
-    """A time in UTC (``2025-11-01``, ``2025-11-01T12:30``) or a duration before now (``90m``, ``12h``, ``30d``); as ms."""
-
-    name = "TIME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        if match := _DURATION.fullmatch(value):
-            return (now_ms() - int(match[1]) * _UNITS[match[2]]) // MINUTE * MINUTE
-        try:
-            parsed = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(
-                f"{value!r} is no time; give one in UTC such as 2025-11-01 or 2025-11-01T12:30, or how long ago: 12h, 30d.",
-                param,
-                ctx,
-            )
-        utc = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
-        return max(0, int(utc.timestamp()) * SECOND // MINUTE * MINUTE)
 
 
 class Bar:
@@ -93,15 +67,15 @@ class Bar:
         click.echo(f"\r{text}\x1b[K" if self._terminal else text, err=True)
 
 
-def _range(**given: int | None) -> tuple[int | None, int | None]:
+def _range(**given: Moment | None) -> tuple[Moment | None, Moment | None]:
     return given["from"], given["to"]
 
 
 _times = options.collected(
     "asked_range",
     _range,
-    options.option("--from", type=MinuteType(), help="The oldest minute: a time in UTC, or how long ago (30d, 52w)."),
-    options.option("--to", type=MinuteType(), help="The end, of the same kind.  [default: now]"),
+    options.option("--from", type=MomentType(), help="The oldest minute: a time in UTC, or how long ago (30d, 52w)."),
+    options.option("--to", type=MomentType(), help="The end, of the same kind.  [default: now]"),
 )
 
 
@@ -128,7 +102,7 @@ _times = options.collected(
 def command(
     symbol: tuple[str, ...],
     interval: str,
-    asked_range: tuple[int | None, int | None],
+    asked_range: tuple[Moment | None, Moment | None],
     archive: Path | None,
     share: float,
     exchange: str,
@@ -149,10 +123,12 @@ def command(
         raise click.UsageError(
             f"--interval is {interval!r}, and only 1m is taken: larger candles are folded from it; leave it out"
         )
-    start, end = asked_range
-    if start is None and archive is None:
+    oldest, newest = asked_range
+    if oldest is None and archive is None:
         raise click.UsageError("--from is missing: how far back? Give a time such as 2025-01-01, or how long ago, such as 30d")
-    start, end = start or 0, min(end or now_ms(), now_ms()) // MINUTE * MINUTE
+    now = now_ms()
+    start = 0 if oldest is None else oldest.at(now) // MINUTE * MINUTE
+    end = min(now if newest is None else newest.at(now), now) // MINUTE * MINUTE
     if start >= end:
         raise click.UsageError(f"--from, {_utc(start)}, is not before --to, {_utc(end)}")
     asked = Asked(symbol, start, end, share, archive)

@@ -23,6 +23,7 @@ from rtchart.store import options as database_options
 from rtchart.tools.dead_letters import text
 from rtchart.tools.dead_letters.letters import GONE, Extent, Letter, LetterId, Letters, Place, Wish
 from rtchart.tools.dead_letters.replay import replay
+from rtchart.tools.times import Moment, MomentType
 
 WHOSE: dict[Place, str] = {"db": "the inserter's letters (db-…)", "kafka": "the producer's letters (kafka-…)"}
 
@@ -37,18 +38,6 @@ class _IdType(click.ParamType[LetterId]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LetterId:
         try:
             return value if isinstance(value, LetterId) else LetterId.parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class _SinceType(click.ParamType[int]):
-    """A duration before now, or a time; as milliseconds."""
-
-    name = "DURATION|TIME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return value if isinstance(value, int) else text.since(value, now_ms())
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -78,17 +67,17 @@ def command() -> None:
 )
 @option(
     "--since",
-    type=_SinceType(),
+    type=MomentType(),
     help="Only those since then: so long ago (90s, 15m, 6h, 7d), or a time (2025-11-22T09:00, in UTC).",
 )
 @option("--limit", 100, type=click.IntRange(min=1), help="How many, the newest.")
 @option("--json", False, is_flag=True, help="Whole letters, a JSON object a line.")
 @_places
 def list_command(
-    cluster: Cluster, database: str | None, reason: str | None, symbol: str | None, since: int | None, limit: int, json: bool
+    cluster: Cluster, database: str | None, reason: str | None, symbol: str | None, since: Moment | None, limit: int, json: bool
 ) -> None:
     """List letters, the newest last."""
-    wish = Wish(reason, symbol, since or 0)
+    wish = Wish(reason, symbol, since.at(now_ms()) if since else 0)
     found, more = _done(lambda: _newest(Letters(cluster, database), limit, wish))
     if json:
         for letter in found:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
-from rtchart.core.interval import DAY, HOUR, MINUTE, SECOND
 from rtchart.tools.dead_letters.letters import Letter
 
 _HEAD = ("ID", "TIME (UTC)", "STAGE", "REASON", "SYMBOL", "DETAIL")
 _LEAST = 20
 """Characters that a detail has in any case."""
-_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def line(letter: Letter) -> str:
@@ -60,22 +57,6 @@ def whole(letter: Letter) -> str:
 def plain(text: str, besides: str = "") -> str:
     """Text that came from outside: what would command the terminal is written as its code."""
     return "".join(char if char.isprintable() or char in besides else char.encode("unicode_escape").decode() for char in text)
-
-
-def since(text: str, now: int) -> int:
-    """The time (ms) that is ``90s``, ``15m``, ``6h`` or ``7d`` before now, or that ISO 8601 names, in UTC if it does not say.
-
-    Raises `ValueError` for what is neither.
-    """
-    if match := re.fullmatch(r"(\d{1,9})([smhd])", text, re.ASCII):
-        return max(0, now - int(match[1]) * _UNITS[match[2]])
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(
-            f"{text!r} is neither a duration such as 90s, 15m, 6h or 7d, nor a time such as 2025-11-22T09:00"
-        ) from None
-    return max(0, int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
 def _time(ms: int) -> str:

@@ -16,7 +16,7 @@ from rtchart.exchange.venues import venue
 from rtchart.process import options
 from rtchart.process.run import Process, run
 from rtchart.store import options as database_options
-from rtchart.tools.verify.times import Moment, MomentType
+from rtchart.tools.times import Moment, MomentType
 from rtchart.tools.verify.work import UNCHECKED, Asked, Verify
 
 

@@ -28,11 +28,11 @@ from rtchart.store import candles, symbols
 from rtchart.store.database import Connection, connect, place
 from rtchart.store.failures import is_forbidden, is_outage
 from rtchart.store.migrate import require_schema
+from rtchart.tools.times import Moment
 from rtchart.tools.verify import repair
 from rtchart.tools.verify.check import Comparison, never_stored
 from rtchart.tools.verify.report import Report, at, json_lines, text
 from rtchart.tools.verify.stored import Subject
-from rtchart.tools.verify.times import Moment
 
 NEWEST = 10
 """Seconds before the exchange's now that are left out: they may be under way."""

@@ -21,8 +21,8 @@ class Moment(NamedTuple):
     back: bool
 
     def at(self, now: int) -> int:
-        """The time (ms) that it is at the time ``now``."""
-        return now - self.ms if self.back else self.ms
+        """The time (ms) that it is at the time ``now``; none is before the epoch."""
+        return max(0, now - self.ms if self.back else self.ms)
 
 
 class MomentType(click.ParamType[Moment]):
