@@ -248,8 +248,13 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
 async def main(arguments: argparse.Namespace) -> None:
     symbols = [listing.symbol for listing in listings(arguments.symbols)]
     highest, drain, fetch = await backlog(symbols, arguments.minutes)
-    rest, slow = await at_rest(symbols, arguments.clients)
     count = len(symbols) * arguments.minutes * 60
+    print(f"{len(symbols)} symbols, {arguments.minutes} minutes of which are missed")
+    print(f"  drained {count:,} klines from Kafka in {drain:.0f} s ({count / drain:,.0f} a second)")
+    print(f"  fetched as many by REST in {fetch:.0f} s, within half of the exchange's limit")
+    for part, size in sorted(highest.items()):
+        print(f"  {part:12}{size / MB:7.0f} MB at most", flush=True)
+    rest, slow = await at_rest(symbols, arguments.clients)
     print(
         f"{len(symbols)} symbols; {arguments.clients} clients that read slowly or nothing, {SUBSCRIPTIONS} subscriptions each"
     )
@@ -258,8 +263,6 @@ async def main(arguments: argparse.Namespace) -> None:
         sizes = zip((10, 16, 18), (rest.get(part), slow.get(part), highest.get(part)), strict=True)
         cells = (" " * width if size is None else f"{size / MB:{width - 3}.0f} MB" for width, size in sizes)
         print(f"  {part:12}{''.join(cells)}")
-    print(f"  drained {count:,} klines from Kafka in {drain:.0f} s ({count / drain:,.0f} a second)")
-    print(f"  fetched as many by REST in {fetch:.0f} s, within half of the exchange's limit")
 
 
 if __name__ == "__main__":

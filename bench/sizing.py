@@ -33,7 +33,7 @@ from rtchart.store.database import Connection, connect
 from rtchart.store.migrate import migrate
 
 MB = 1e6
-PATIENCE = 300.0
+PATIENCE = 900.0
 """Seconds until every symbol streams, or every socket has its snapshot."""
 SETTLE = 30.0
 """Seconds that pass before a measurement, for what the start brings."""
