@@ -31,8 +31,9 @@ faults:
 ```
 
 `at`, `for` and `every` are seconds of the market, counted from the start (with `--rate 10` they pass ten times as fast). A
-fault without `for` lasts until the end, if it is one that lasts; several may go on at once. The same script does the same at
-every run: what is drawn is drawn by the symbol and the second.
+fault without `for` lasts until the end, if it is one that lasts; several may go on at once (two of one kind about the same
+symbol are one: the first end ends both). The same script does the same at every run: what is drawn is drawn by the symbol and
+the second.
 
 Both options are environment variables too, and `rtchart up` hands them on:
 

@@ -17,4 +17,3 @@ async def test_combinations(at: World, figure: Any) -> None:
     figure("examples", EXAMPLES)
     figure("steps", done.steps)
     figure("compared", done.compared)
-    figure("lost", 0)

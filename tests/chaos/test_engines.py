@@ -220,27 +220,31 @@ async def test_two_of_each_at_once_and_one_of_them_killed(own: Own, figure: Any)
     async with judged(own.world, figure):
         more = [f"{name}#2" for name in ("producer", "inserter", "aggregator", "web")]
         await running.start(*more)
-        await own.world.passes(150)
-        for name in SERVICES:
-            await running.restart(name)
-            await own.world.passes(20)
-        for name in more:
-            await running.kill(name)
+        try:
+            await own.world.passes(150)
+            for name in SERVICES:
+                await running.restart(name)
+                await own.world.passes(20)
+        finally:
+            for name in more:
+                await running.kill(name)
 
 
 async def test_an_owner_that_was_paused_past_its_lease_commits_late(own: Own, figure: Any) -> None:
     running = own.world.running
     async with judged(own.world, figure):
         await running.start("inserter#2")
-        await own.world.passes(100)
-        os.kill(running.pid("inserter"), signal.SIGSTOP)
         try:
-            # Its partitions go to the other one, which commits what it had read and not stored.
-            await own.world.live_again(within=90)
+            await own.world.passes(100)
+            os.kill(running.pid("inserter"), signal.SIGSTOP)
+            try:
+                # Its partitions go to the other one, which commits what it had read and not stored.
+                await own.world.live_again(within=90)
+            finally:
+                os.kill(running.pid("inserter"), signal.SIGCONT)
+            await own.world.passes(100)
         finally:
-            os.kill(running.pid("inserter"), signal.SIGCONT)
-        await own.world.passes(100)
-        await running.kill("inserter#2")
+            await running.kill("inserter#2")
 
 
 async def test_a_hundred_kills_at_random_moments(own: Own, figure: Any, chance: random.Random) -> None:

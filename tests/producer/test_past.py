@@ -66,10 +66,11 @@ async def test_days_of_history_come_as_the_exchange_has_them_from_the_newest_bac
         await wait_until(lambda: (state := there.state("BTCUSDT")) and state.minutes_reach == today - DAYS * DAY, 30)
         state = there.state("BTCUSDT")
         assert state is not None and state.minutes == () and state.minutes_from == today - DAYS * DAY
-        minutes = there.minutes("BTCUSDT")
         start, end = today - DAYS * DAY, today
-        there_are = {one.open_time: one for one in minutes if one.open_time < end}
         expected = await own_minutes(address, "BTCUSDT", start, end)
+        await wait_until(lambda: times_of(there) >= expected.keys() and any(isinstance(one, Absent) for one in there.past))
+        minutes = there.minutes("BTCUSDT")
+        there_are = {one.open_time: one for one in minutes if one.open_time < end}
         assert {time: figures(one) for time, one in there_are.items()} == expected
         assert len(expected) == DAYS * 1440 - 120
         assert {one.epoch for one in minutes} == {7}
@@ -87,6 +88,7 @@ async def test_a_symbol_that_is_younger_than_that_begins_with_its_first_trade(th
     async with exchange.serve() as address, producer(there.cluster, address, backfill_share=0.5):
         await there.want("BTCUSDT", history_days=36_500)
         await wait_until(lambda: (state := there.state("BTCUSDT")) and state.minutes_reach == listed, 30)
+        await wait_until(lambda: listed in times_of(there))
     assert min(one.open_time for one in there.minutes("BTCUSDT")) == listed
     assert not [one for one in there.past if isinstance(one, Absent)]
 
@@ -102,6 +104,7 @@ async def test_the_next_producer_goes_on_where_a_crash_left_it(there: Topics) ->
         state = there.state("BTCUSDT")
         assert state is not None and state.minutes_reach is not None
         done = state.minutes_reach
+        await wait_until(lambda: times_of(there) >= set(range(done, today, MINUTE)))
         before = len(there.past)
         async with producer(there.cluster, address, backfill_share=0.5):
             await wait_until(lambda: (state := there.state("BTCUSDT")) and state.minutes_reach == today - 15 * DAY, 30)
@@ -110,8 +113,12 @@ async def test_the_next_producer_goes_on_where_a_crash_left_it(there: Topics) ->
         await there.want("BTCUSDT", history_days=17)
         async with producer(there.cluster, address, backfill_share=0.5):  # more of it is wanted later
             await wait_until(lambda: (state := there.state("BTCUSDT")) and state.minutes_reach == today - 17 * DAY, 30)
-    times = {one.open_time for one in there.minutes("BTCUSDT")}
-    assert times >= set(range(today - 17 * DAY, today, MINUTE))
+            await wait_until(lambda: times_of(there) >= set(range(today - 17 * DAY, today, MINUTE)))
+
+
+def times_of(there: Topics) -> set[int]:
+    """The minutes that have been read from the topic: what the state tells of may be a moment behind it."""
+    return {one.open_time for one in there.minutes("BTCUSDT")}
 
 
 class Unhurried(Rest):

@@ -56,7 +56,7 @@ async def test_faults_begin_end_and_come_again_when_it_says(tmp_path: Path) -> N
         ("faults: [{fault: mute}, {fault: moot}]", "fault 2 names no fault ('moot'); `fault` is one of disconnect, "),
         ("faults: [{at: 3}]", "fault 1 names no fault (None)"),
         ("faults: [{fault: mute, at: soon}]", "fault 1: Expected `float`, got `str`"),
-        ("faults: [{fault: mute, for: 0}]", "fault 1: Expected `float` > 0.0"),
+        ("faults: [{fault: mute, for: 0}]", "fault 1: Expected `float` >= 0.001"),
         ("faults: [{fault: mute, symbol: BTCUSDT}]", "fault 1, mute: Object contains unknown field `symbol`"),
         ("faults: [{fault: skip, share: 2}]", "fault 1, skip: Expected `float` <= 1.0"),
     ],

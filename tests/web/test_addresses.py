@@ -109,3 +109,15 @@ def test_memory_of_addresses_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None
         known.visitor(f"another {number}")
     assert known.visitor("passes 91") is first, "whoever came lately is known longest"
     assert len(known) == 10
+
+
+def test_who_waits_has_a_place_in_the_queue() -> None:
+    """Others who ask for little cannot go on before one who asks for much."""
+    now = 0.0
+    bucket = Bucket(10, 20, clock=lambda: now)
+    assert bucket.owe(15) == 0.0
+    assert bucket.owe(15) == 1.0
+    assert bucket.take(1) == pytest.approx(1.1)
+    now = 1.0
+    assert bucket.take(1) == pytest.approx(0.1), "what was owed is paid, and nothing is saved up"
+    assert bucket.owe(1_000) == 2.0, "more than the burst is had for a full bucket"

@@ -11,7 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 
 from rtchart.core.candle import of_second
-from rtchart.core.kline import Kline
+from rtchart.core.kline import Kline, VenueKline
 from rtchart.core.messages import Absent, DeadLetter, GapOpened, Listing, Revision, StreamState, encode
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.web.asyncapi import RECORDS, document
@@ -26,6 +26,7 @@ EXAMPLES = [
     Absent("sim", "BTCUSDT", 0, 1000, asked_at=5),
     Listing("sim", "BTCUSDT", 0, "0.01", at=5),
     Revision("sim", "BTCUSDT", "1m", of_second(kline(0))),
+    VenueKline("sim", "BTCUSDT", 0, *("1.5",) * 6, 4, "1.0", "1.5"),
     DeadLetter(at=5, stage="producer", reason="malformed_frame", detail="no JSON", payload="{"),
     DesiredSymbol("sim", "BTCUSDT", epoch=1),
     StreamState(exchange="sim", symbol="BTCUSDT", instance="p", at=5, status="streaming", pending=((0, 1000),)),

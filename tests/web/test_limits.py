@@ -11,8 +11,9 @@ from websockets.exceptions import InvalidStatus
 
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.web import addresses
-from rtchart.web.addresses import Limits, Visitor, networks
+from rtchart.web.addresses import Limits, networks
 from rtchart.web.admission import Rules
+from rtchart.web.bucket import Bucket
 from tests.waiting import wait_until
 from tests.web.conftest import BTC
 from tests.web.running import Running, Socket, running
@@ -118,17 +119,17 @@ async def web_few(kafka: str, topic_prefix: str, database: str) -> AsyncIterator
 
 
 async def test_snapshots_wait_until_their_address_may_read(web_shared: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
+    owed: list[float] = []
 
-    def take(visitor: Visitor, rows: int = 0) -> float:
-        asked.append(rows)
-        return 0.0 if asked.count(rows) == 3 or not rows else 0.01
+    def owe(bucket: Bucket, cost: float) -> float:
+        owed.append(cost)
+        return 0.01
 
-    monkeypatch.setattr(Visitor, "take", take)
+    monkeypatch.setattr(Bucket, "owe", owe)
     async with web_shared.socket() as socket:
         assert (await socket.subscribe(limit=7))["op"] == "snapshot"
         assert (await socket.subscribe(limit=7, since=0))["op"] == "snapshot"
-    assert asked == [0, 7, 7, 7, 1000, 1000, 1000], "the handshake; then until it may"
+    assert owed == [1.07, 11.0], "one more for each hundred rows"
 
 
 async def test_a_header_of_a_stranger_is_not_believed(kafka: str, topic_prefix: str, database: str) -> None:

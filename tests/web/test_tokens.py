@@ -149,3 +149,11 @@ def test_where_a_token_stands() -> None:
     assert [of_header(text) for text in (None, "", "abc", "Basic abc")] == [None] * 4
     assert of_subprotocols(["x", "bearer.abc", "bearer.def"]) == "abc"
     assert of_subprotocols(["x"]) is None
+
+
+@pytest.mark.parametrize("name", ["RTCHART_TOKEN", "RTCHART_TOKEN_FILE"])
+def test_a_variable_that_is_there_and_empty_is_no_open_door(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not given(None, None)
+    monkeypatch.setenv(name, "")
+    with pytest.raises(UserError, match=f"{name} is there and empty"):
+        given(None, None)

@@ -154,11 +154,15 @@ async def _fold_aside(
         await _publish(connection, publisher, now(), outcome)
         if not unhurried:
             continue
-        if not await venue.waits(connection):
-            return
+        with within(connection, STEP):
+            if not await venue.waits(connection):
+                return
         rested_at = began + (time.perf_counter() - began) / SHARE
         rested_at += _until_quiet(time.time() + rested_at - time.perf_counter())
-        while (left := rested_at - time.perf_counter()) > 0 and not await checkpoints.due(connection, now()):  # noqa: ASYNC110
+        while (left := rested_at - time.perf_counter()) > 0:
+            with within(connection, STEP):
+                if await checkpoints.due(connection, now()):
+                    break
             await asyncio.sleep(min(left, LOOK))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from rtchart.core.errors import UserError
+from rtchart.core.errors import UNDECODABLE, UserError
 from rtchart.process import wsgi
 from rtchart.sim.script import Director, step
 
@@ -64,7 +64,7 @@ class Control:
             if when.at or when.every:
                 raise UserError("a fault begins at once here; leave `at` and `every` out")
             return 201, {"id": self._do(lambda: self._director.begin(fault, when.lasts))}
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNDECODABLE as error:
             return 400, {"error": f"the body is no JSON: {error}"}
         except UserError as error:
             return 400, {"error": str(error)}

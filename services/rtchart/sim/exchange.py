@@ -220,15 +220,15 @@ class Exchange:
             while self.faults.hanging:  # noqa: ASYNC110 - a test that waits for it sets a number
                 await asyncio.sleep(_HANGING)
             return _response(self._rest.answer(request.path, request.headers, address), cut=bool(self.faults.cut_bodies))
+        attempts = self._attempts.setdefault(address, Rolling(self.config.connection_attempts, _ATTEMPTS_WINDOW))
+        if not attempts.allow(self._wall()):
+            self.faults.violations["connection attempts"] += 1
+            return _response(Answer(429, {"code": -1003, "msg": "Too many connection attempts."}))
         if self.faults.refused_handshakes:
             status = self.faults.refused_handshakes[-1]
             if status is None:
                 connection.transport.abort()
             return _response(Answer(status or 503, {"code": -1000, "msg": "No connection is made now."}))
-        attempts = self._attempts.setdefault(address, Rolling(self.config.connection_attempts, _ATTEMPTS_WINDOW))
-        if not attempts.allow(self._wall()):
-            self.faults.violations["connection attempts"] += 1
-            return _response(Answer(429, {"code": -1003, "msg": "Too many connection attempts."}))
         try:
             connection.session = Session.of(request.path)
         except BadAddress as error:

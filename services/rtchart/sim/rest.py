@@ -96,20 +96,22 @@ class Rest:
 
     def answer(self, target: str, headers: Mapping[str, str], address: str) -> Answer:
         """The answer to a GET of this target from this address."""
+        url = urlsplit(target)
+        route = self._routes.get(unquote(url.path))
+        weights = self._weights.setdefault(address, Weights(self._weight_limit))
+        # What is rejected counts too.
+        refusal = None if route is None else weights.take(route.weight, self._wall())
+        if refusal is not None:
+            self._faults.violations["request weight"] += 1
         if (rejection := self._faults.rejection(self._wall())) is not None:
             wait = {} if rejection.retry_after is None else {"Retry-After": str(rejection.retry_after)}
             return Answer(
                 rejection.status, {"code": -1003 if rejection.status in (418, 429) else -1000, "msg": "Rejected."}, wait
             )
-        url = urlsplit(target)
-        route = self._routes.get(unquote(url.path))
         if route is None:
             return Answer(404, {"code": -1000, "msg": f"No such path: {url.path}"})
-        weights = self._weights.setdefault(address, Weights(self._weight_limit))
-        refusal = weights.take(route.weight, self._wall())
         used = {"X-MBX-USED-WEIGHT": str(weights.used), "X-MBX-USED-WEIGHT-1M": str(weights.used)}
         if refusal is not None:
-            self._faults.violations["request weight"] += 1
             return Answer(refusal.status, self._too_much(refusal), used | {"Retry-After": str(refusal.retry_after)})
         try:
             return Answer(200, route.answer(_request(url.query, headers, route)), used)

@@ -32,14 +32,19 @@ from rtchart.sim.faults import Faults, Undo
 log = logging.getLogger(__name__)
 
 
+_LONGEST = 366 * 24 * 3600.0
+Moment = Annotated[float, msgspec.Meta(ge=0, le=_LONGEST)]
+Length = Annotated[float, msgspec.Meta(ge=0.001, le=_LONGEST)]
+
+
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"lasts": "for"}):
     """When a fault begins, and how long it lasts. Seconds of the market."""
 
-    at: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    at: Moment = 0.0
     """After the start."""
-    lasts: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    lasts: Length | None = None
     """None: for ever, of what can last."""
-    every: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    every: Length | None = None
     """It begins again so long after its last beginning; None: it does not."""
 
 
@@ -103,12 +108,13 @@ class Director:
 
         Raises `UserError` for a symbol that is not listed.
         """
-        try:
-            undo = fault.begin(self._faults, self.later)
-        except KeyError as error:
-            raise UserError(f"{error.args[0]}; name symbols that the exchange has, in `symbols`") from None
-        number, since = next(self._numbers), self._clock.now()
+        since = self._clock.now()
         until = None if lasts is None else since + round(lasts * SECOND)
+        for symbol in getattr(fault, "symbols", ()):  # before anything is done: it is done to all of them or to none
+            if symbol not in self._faults.symbols:
+                raise UserError(f"{symbol} is not listed here; name symbols that the exchange has, in `symbols`")
+        undo = fault.begin(self._faults, self.later)
+        number = next(self._numbers)
         written = msgspec.to_builtins(fault)
         log.warning("a fault begins: %s", written["fault"], extra=fields(id=number, lasts_s=lasts, **written))
         if until is None and fault.ONCE:

@@ -84,7 +84,7 @@ class Visitor:
 
     async def turn(self, rows: int) -> None:
         """Wait until it may read so many rows."""
-        while wait := self.take(rows):  # noqa: ASYNC110 - it is time that fills a bucket
+        if self._bucket is not None and (wait := self._bucket.owe(1 + rows / ROWS)):
             await asyncio.sleep(wait)
 
 

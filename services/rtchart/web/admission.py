@@ -66,7 +66,7 @@ class Admission:
     def request(self, request: Request) -> Response | None:
         """A request of the API."""
         visitor = self._addresses.visitor(self._key(request))
-        if wait := visitor.take(_rows(request)):
+        if wait := visitor.take(0 if request.method == "OPTIONS" else _rows(request)):
             metrics.limited.inc()
             return _wait("your address asks too often", wait)
         if request.method == "OPTIONS":  # a browser asks it before it sends a token

@@ -23,11 +23,20 @@ class Bucket:
 
         What costs more than the burst is had for a full bucket.
         """
-        now = self._clock()
-        self._left = min(self._burst, self._left + (now - self._filled_at) * self._rate)
-        self._filled_at = now
+        self._fill()
         cost = min(cost, self._burst)
         if cost > self._left:
             return (cost - self._left) / self._rate
         self._left -= cost
         return 0.0
+
+    def owe(self, cost: float) -> float:
+        """Take so much in any case; the seconds after which it is paid for. Who waits so long has a place in the queue."""
+        self._fill()
+        self._left -= min(cost, self._burst)
+        return max(0.0, -self._left / self._rate)
+
+    def _fill(self) -> None:
+        now = self._clock()
+        self._left = min(self._burst, self._left + (now - self._filled_at) * self._rate)
+        self._filled_at = now

@@ -198,13 +198,15 @@ class Hub:
         accepted = entry.live.revise(revision.interval, candle)
         if not accepted or not entry.channels:
             return
+        if entry.live.is_past(revision.interval, candle):
+            return  # a year of them may come: who scrolls there reads them from the database
         now = self._clock()
         channel = entry.channels.get(revision.interval)
         if channel is not None:
             live = entry.live.candle(channel.interval, candle.open_time, now)
             if live is None or candle.received >= live.received:
                 self._revision(channel, candle, now)
-        if revision.interval in ("1m", "1h", "1d") and not entry.live.is_past(revision.interval, candle):
+        if revision.interval in ("1m", "1h", "1d"):
             # The forming candles made of it change too.
             for other in list(entry.channels.values()):
                 forming = other.current <= candle.open_time < other.ends

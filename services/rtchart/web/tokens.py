@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -41,6 +42,9 @@ def given(token: str | None, token_file: Path | None) -> Tokens:
     """Of ``--token`` or ``--token-file``, one a line: a new one is good while the old one still is. Raises `UserError`."""
     text = password_of(token, token_file, "--token")
     if text is None:
+        # An empty variable counts as not given elsewhere; here that would be an open door where somebody meant a closed one.
+        if empty := [name for name in ("RTCHART_TOKEN", "RTCHART_TOKEN_FILE") if os.environ.get(name) == ""]:
+            raise UserError(f"{empty[0]} is there and empty; put a token in, or leave it out to let everybody in")
         return Tokens()
     where = "--token" if token_file is None else f"the file that --token-file names, {token_file},"
     tokens = [line.strip() for line in text.splitlines() if line.strip()]

@@ -6,7 +6,6 @@ decided here. ``now`` is in seconds of one steady clock. Binance spot, Web Socke
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
@@ -117,7 +116,7 @@ class Protocol:
         self._unseen |= set(symbols) - self._wanted
         self._unseen &= set(symbols)
         self._wanted = frozenset(symbols)
-        self._unseen_since, self._unseen_patience = math.inf, self._timing.unseen
+        self._unseen_patience = self._timing.unseen
         self._refused = {symbol: again for symbol, again in self._refused.items() if symbol in self._wanted}
         self._todo = True
 
@@ -167,11 +166,11 @@ class Protocol:
                 self._subscribed = {symbol for symbol in self._subscribed if stream_name(symbol) in listed}
         elif request.method == "SUBSCRIBE":
             self._asking.difference_update(request.symbols)
+            self._unseen_since = now
             if not answer.error:
                 if not self._subscribed:
                     self._subscribed_at = now
                 self._subscribed.update(request.symbols)
-                self._unseen_since = now
             elif len(request.symbols) == 1 or answer.code == _TOO_MANY_SUBSCRIPTIONS:
                 full = answer.code == _TOO_MANY_SUBSCRIPTIONS
                 again = now + (self._timing.refused if full else self._timing.longest_unseen)
@@ -260,7 +259,7 @@ class Protocol:
         if unheard := self._unheard(now):
             symbols = _fitting(sorted(unheard))
             self._subscribed.difference_update(symbols)
-            self._unseen_since = math.inf
+            self._unseen_since = now
             self._unseen_patience = min(2 * self._unseen_patience, self._timing.longest_unseen)
             return Request("UNSUBSCRIBE", symbols, now)
         if leaving := self._subscribed - self._wanted:

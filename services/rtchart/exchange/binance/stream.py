@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
@@ -29,6 +30,12 @@ GOOD_AFTER = 60.0
 
 REFUSED = {403: 5.0, 418: 120.0, 429: 10.0}
 """Seconds to wait for after such an answer to a handshake, when it has no ``Retry-After``."""
+
+LONGEST_BAN = 3 * 24 * 3600.0
+"""Seconds (Binance, REST API, LIMITS: up to 3 days)."""
+
+OUTCOME = 15.0
+"""Seconds after which an attempt that has no outcome yet is taken for one."""
 
 SAY_AGAIN = 60.0
 """Seconds after which it is said again that the venue is away."""
@@ -100,7 +107,7 @@ class _Link:
             if isinstance(error, InvalidStatus) and error.response.status_code in REFUSED:
                 told = error.response.headers.get("Retry-After", "")
                 wait = float(told) if told.isdecimal() else REFUSED[error.response.status_code]
-                self._stream.attempts.block(wait)
+                self._stream.attempts.block(min(wait, LONGEST_BAN))
         finally:
             self._socket = None
             self.over.set()
@@ -154,7 +161,9 @@ class _Shard:
                 async with stream.attempts.turn(failed=failed, alone=alone, shards=stream.shards, there=stream.there):
                     link = _Link(stream, self.symbols)
                     self._links.append(link)
-                    await _first(link.heard, link.rotate, link.over)
+                    with suppress(TimeoutError):  # one that is told nothing shall not keep others from trying
+                        async with asyncio.timeout(OUTCOME):
+                            await _first(link.heard, link.rotate, link.over)
                 await stream.attempts.tell()
                 await _first(link.carrying, link.rotate, link.over)
                 if link.carrying.is_set():

@@ -54,9 +54,9 @@ CATALOGUE: dict[str, type[Fault]] = {str(kind.__struct_config__.tag): kind for k
 def fault(written: dict[str, object], where: str) -> Fault:
     """The fault that an object describes. Raises `UserError`, which says ``where`` it was written."""
     name = written.get("fault")
-    if name not in CATALOGUE:
+    if not isinstance(name, str) or name not in CATALOGUE:
         raise UserError(f"{where} names no fault ({name!r}); `fault` is one of {', '.join(CATALOGUE)}")
     try:
-        return msgspec.convert(written, CATALOGUE[str(name)])
+        return msgspec.convert(written, CATALOGUE[name])
     except msgspec.ValidationError as error:
         raise UserError(f"{where}, {name}: {error}; docs/faults.md lists what it takes") from None

@@ -93,24 +93,36 @@ binance/binance-connector-python."
 
     def begin(self, faults: Faults, later: Later) -> Undo:
         told = faults.shutdown_notice()
+        # Announced, it comes: to take it back would be another fault.
         later(round(self.notice * SECOND), lambda: ignore(faults.disconnect_all(1001, "the server shuts down", which=told)))
         return nothing
 
 
 class Aging(Fault, tag="aging"):
-    """A connection is closed when it is so old, as at 24 h: those that are open now, and those opened while it lasts."""
+    """A connection is closed when it is so old, as at 24 h: those open now, and those opened while it lasts."""
 
     SEEN = "Web Socket Streams, General Information: a connection is valid for 24 hours."
     lifetime: Annotated[float, msgspec.Meta(gt=0)] = 24 * 3600.0
 
     def begin(self, faults: Faults, later: Later) -> Undo:
+        cancels: list[Undo] = []
+
         def age(connection: Connection) -> None:
-            later(
-                round(self.lifetime * SECOND),
-                lambda: ignore(faults.disconnect_all(1001, "its time is over", which=(connection,))),
+            cancels.append(
+                later(
+                    round(self.lifetime * SECOND),
+                    lambda: ignore(faults.disconnect_all(1001, "its time is over", which=(connection,))),
+                )
             )
 
-        return faults.greet(age)
+        undo = faults.greet(age)
+
+        def live_on() -> None:
+            undo()
+            for cancel in cancels:
+                cancel()
+
+        return live_on
 
 
 class SilentSubscriptions(Fault, tag="silent_subscriptions"):

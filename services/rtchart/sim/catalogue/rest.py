@@ -15,7 +15,7 @@ from rtchart.sim.catalogue.fault import (
 )
 from rtchart.sim.faults import Faults, Rejection, Undo
 
-_UNDER_WAY = 1_000
+UNDER_WAY = 1_000
 """ms, of the machine."""
 
 
@@ -35,7 +35,7 @@ class TooManyRequests(Fault, tag="too_many_requests"):
             nonlocal told, until, ban
             if told < 0:
                 told, until = now, now + self.retry_after * 1_000
-            if now < min(told + _UNDER_WAY, until):
+            if now < min(told + UNDER_WAY, until):
                 return Rejection(429, -(-(until - now) // 1_000))
             if now < until:
                 until, ban = now + ban * 1_000, ban * 2
@@ -55,7 +55,18 @@ class RestStatus(Fault, tag="rest_status"):
     """Seconds, of the machine."""
 
     def begin(self, faults: Faults, later: Later) -> Undo:
-        return faults.reject(lambda _: Rejection(self.status, self.retry_after))
+        until = 0
+
+        def rejects(now: int) -> Rejection:
+            nonlocal until
+            if self.retry_after is not None:
+                # What comes within a second may have been under way.
+                if until - self.retry_after * 1_000 + UNDER_WAY < now < until:
+                    faults.violations["asked again before Retry-After"] += 1
+                until = max(until, now + self.retry_after * 1_000) if now >= until else until
+            return Rejection(self.status, self.retry_after)
+
+        return faults.reject(rejects)
 
 
 class RestHangs(Fault, tag="rest_hangs"):

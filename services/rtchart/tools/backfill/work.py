@@ -26,7 +26,7 @@ from rtchart.core.kline import Identity
 from rtchart.core.messages import Absent, BackfillMessage
 from rtchart.core.minutes import Minutes
 from rtchart.core.symbol import DesiredSymbol
-from rtchart.exchange.base import RestError, Venue
+from rtchart.exchange.base import Rest, RestError, Venue
 from rtchart.exchange.clock import VenueClock
 from rtchart.exchange.minutes import records
 from rtchart.exchange.venues import connect_rest
@@ -111,6 +111,11 @@ class Backfill:
             stack.callback(connection.terminate)
             await require_schema(connection, self._database)
             await stack.enter_async_context(self._client)
+            # One for all symbols: what was spent, and what the exchange said of waiting, holds for the next one too.
+            whole = connect_rest(self._venue, VenueClock())
+            stack.push_async_callback(whole.aclose)
+            rest = whole.sharing(self._asked.share)
+            stack.push_async_callback(rest.aclose)
             for name in self._asked.symbols:
                 identity = Identity(self._venue.name, name)
                 desired = wanted.get(str(identity))
@@ -120,7 +125,7 @@ class Backfill:
                         "first"
                     )
                 symbol = await self._look_up(connection, identity, desired)
-                await (self._from_files(symbol, self._asked.folder) if self._asked.folder else self._from_rest(symbol))
+                await (self._from_files(symbol, self._asked.folder) if self._asked.folder else self._from_rest(symbol, rest))
                 self.done.stopped = self._stopping.is_set()
                 if self.done.stopped:
                     return
@@ -136,35 +141,30 @@ class Backfill:
         listed_day = None if stored is None else stored.listed_day
         return _Symbol(identity, desired.epoch, listed_day, subtract([(start, end)], there))
 
-    async def _from_rest(self, symbol: _Symbol) -> None:
+    async def _from_rest(self, symbol: _Symbol, rest: Rest) -> None:
         name = symbol.identity.symbol
-        async with AsyncExitStack() as stack:
-            whole = connect_rest(self._venue, VenueClock())
-            stack.push_async_callback(whole.aclose)
-            rest = whole.sharing(self._asked.share)
-            stack.push_async_callback(rest.aclose)
-            try:
-                await rest.time()
-                listed_day = await rest.listed_day(name)
-                if listed_day is None:
-                    raise UserError(f"{self._venue.name} has no kline of {name} yet; ask again when it trades")
-                minutes = Minutes(listed_day, subtract(symbol.left, [(0, listed_day)]))
-                self._progress.begin(str(symbol.identity), _count(minutes.left))
-                while (piece := minutes.next()) is not None and not self._stopping.is_set():
-                    spoken_for = False
-                    async with aclosing(rest.klines(name, *piece, interval="1m", source="backfill")) as pages:
-                        async for page in pages:
-                            out = records(self._venue.name, name, page, epoch=symbol.epoch, listed_day=listed_day)
-                            await self._publish(out)
-                            for bad in page.bad.values():
-                                self._complain(f"{self._venue.name} sent a row that is no kline: {bad.detail}")
-                            minutes.fetched(page.start, page.end)
-                            self._progress.came((page.end - page.start) // MINUTE, page.start)
-                            spoken_for = True
-                    if not spoken_for:
-                        minutes.fetched(*piece)  # it is not over yet at the exchange
-            except RestError as error:
-                raise UserError(f"{error}; what was published stays: run it again to go on") from None
+        try:
+            await rest.time()
+            listed_day = await rest.listed_day(name)
+            if listed_day is None:
+                raise UserError(f"{self._venue.name} has no kline of {name} yet; ask again when it trades")
+            minutes = Minutes(listed_day, subtract(symbol.left, [(0, listed_day)]))
+            self._progress.begin(str(symbol.identity), _count(minutes.left))
+            while (piece := minutes.next()) is not None and not self._stopping.is_set():
+                spoken_for = False
+                async with aclosing(rest.klines(name, *piece, interval="1m", source="backfill")) as pages:
+                    async for page in pages:
+                        out = records(self._venue.name, name, page, epoch=symbol.epoch, listed_day=listed_day)
+                        await self._publish(out)
+                        for bad in page.bad.values():
+                            self._complain(f"{self._venue.name} sent a row that is no kline: {bad.detail}")
+                        minutes.fetched(page.start, page.end)
+                        self._progress.came((page.end - page.start) // MINUTE, page.start)
+                        spoken_for = True
+                if not spoken_for:
+                    minutes.fetched(*piece)  # it is not over yet at the exchange
+        except RestError as error:
+            raise UserError(f"{error}; what was published stays: run it again to go on") from None
 
     async def _from_files(self, symbol: _Symbol, folder: Path) -> None:
         found = archive.files(folder, symbol.identity.symbol, self._asked.start, self._asked.end)

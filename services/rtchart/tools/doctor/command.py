@@ -135,4 +135,4 @@ async def _exchange(asked: Asked, tables: Awaitable[pipeline.Tables]) -> list[Fi
     async def wanted() -> set[str] | str:
         return (await asyncio.shield(tables)).of(asked.exchange or "")
 
-    return await exchange.examine(asked.exchange, asked.exchange_ws, asked.exchange_rest, wanted(), patience=asked.patience)
+    return await exchange.examine(asked.exchange, asked.exchange_ws, asked.exchange_rest, wanted, patience=asked.patience)

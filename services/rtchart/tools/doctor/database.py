@@ -181,7 +181,7 @@ def judge_letters(letters: dict[str, int]) -> Finding:
     return warning(
         "dead letters of a day",
         ", ".join(f"{count} {reason}" for reason, count in sorted(letters.items())),
-        "Read them: SELECT * FROM dead_letter ORDER BY at DESC LIMIT 10.",
+        "Read them, and the producer's: rtchart dead-letters list --since 1d.",
         letters=sum(letters.values()),
     )
 

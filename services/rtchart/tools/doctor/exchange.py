@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from rtchart.exchange.base import Rest, Trading, Venue
@@ -60,9 +60,9 @@ def shown_address(url: str) -> str:
 
 
 async def examine(
-    name: str, ws: str | None, rest: str | None, wanted: Awaitable[set[str] | str], *, patience: float
+    name: str, ws: str | None, rest: str | None, wanted: Callable[[], Awaitable[set[str] | str]], *, patience: float
 ) -> list[Finding]:
-    """Look at the venue of this name. ``wanted`` becomes the symbols that shall stream from it, or why they are not known."""
+    """Look at the venue of this name. ``wanted`` tells the symbols that shall stream from it, or why they are not known."""
     what = f"exchange {name}"
     made: list[Venue] = []
 
@@ -79,7 +79,7 @@ async def examine(
     ]
 
 
-async def _look(place: Venue, wanted: Awaitable[set[str] | str], patience: float) -> list[Finding]:
+async def _look(place: Venue, wanted: Callable[[], Awaitable[set[str] | str]], patience: float) -> list[Finding]:
     try:
         rest = connect_rest(place, VenueClock(), first_backoff=_FIRST_BACKOFF)
     except ModuleNotFoundError as error:
@@ -131,9 +131,9 @@ async def _stream(place: Venue, patience: float) -> list[Finding]:
     return await bounded(f"{place.name} WebSocket", check, patience=patience, advice=_REACH)
 
 
-async def _symbols(place: Venue, rest: Rest, wanted: Awaitable[set[str] | str], patience: float) -> list[Finding]:
+async def _symbols(place: Venue, rest: Rest, wanted: Callable[[], Awaitable[set[str] | str]], patience: float) -> list[Finding]:
     what = f"{place.name} symbols"
-    names = await wanted
+    names = await wanted()
     if isinstance(names, str):
         return [skipped(what, names)]
 
