@@ -163,7 +163,7 @@ async def backlog(symbols: Sequence[str], minutes: int) -> tuple[dict[str, float
             await ensure_topics(missed.cluster)
             owner = await connect(postgres.url(), service="bench")
             await migrate(owner)
-            await missed.run(stack, "exchange", "--symbols-count", str(len(symbols)), "--port", str(exchange))
+            await missed.run(stack, "exchange", "--symbols-count", str(len(symbols) + 1), "--port", str(exchange))
             end = now_ms() // SECOND * SECOND
             await _want(missed.cluster, symbols)
             count = await _publish(missed.cluster, symbols, end - minutes * 60 * SECOND, end)
@@ -246,7 +246,8 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def main(arguments: argparse.Namespace) -> None:
-    symbols = [listing.symbol for listing in listings(arguments.symbols)]
+    # Whose names can be names of manifests.
+    symbols = [listing.symbol for listing in listings(arguments.symbols + 1) if listing.symbol.isascii()][: arguments.symbols]
     highest, drain, fetch = await backlog(symbols, arguments.minutes)
     count = len(symbols) * arguments.minutes * 60
     print(f"{len(symbols)} symbols, {arguments.minutes} minutes of which are missed")
