@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from datetime import UTC, datetime
 
 import asyncpg
 import msgspec
@@ -27,6 +28,8 @@ from tests.tools.conftest import Want
 from tests.tools.running import Tool
 
 NOW = now_ms()
+MINUTES_35_AGO = datetime.fromtimestamp(NOW / 1000 - 35 * 60, UTC).isoformat(timespec="seconds")
+"""Not ``35m``: the letters are of when this module was read, and a whole run takes minutes."""
 T0 = NOW // SECOND * SECOND - 600 * SECOND
 WANTED = DesiredSymbol("sim", "BTCUSDT", 7)
 
@@ -117,7 +120,7 @@ async def test_both_places_are_listed_by_time_and_copies_are_not(tool: Tool, let
         (["--symbol", "BTCUSDT"], ["db-1", "kafka-2"]),
         (["--symbol", "sim:BTCUSDT", "--reason", "invalid_kline"], ["kafka-2"]),
         (["--symbol", "binance:BTCUSDT"], []),
-        (["--since", "35m"], ["db-2", "kafka-2", "db-3"]),
+        (["--since", MINUTES_35_AGO], ["db-2", "kafka-2", "db-3"]),
         (["--since", "1970-01-01"], ["db-1", "kafka-1", "db-2", "kafka-2", "db-3"]),
     ],
 )
@@ -365,7 +368,7 @@ async def test_who_may_only_read_is_told_who_may_more(
         (["drop", "db-1", "--all"], "Say which letters"),
         (["drop", "--all", "--through", "kafka-1"], "Say which letters"),
         (["drop", "--through", "db-1"], "--through is for the producer's letters (kafka-42); this one goes with `drop db-1`."),
-        (["list", "--since", "yesterday"], "'yesterday' is neither a duration"),
+        (["list", "--since", "yesterday"], "'yesterday' is no time; give ISO 8601 in UTC"),
         (["list", "--reason", "boredom"], "'boredom' is not one of"),
         (["list", "--limit", "0"], "0 is not in the range"),
     ],
