@@ -13,7 +13,7 @@ SEED = 3
 async def test_a_few_faults_together(tmp_path: Path, kafka: str, topic_prefix: str, database: str) -> None:
     async with world(tmp_path, kafka=kafka, prefix=topic_prefix, database=database) as running:
         try:
-            done = await chaos(running, SEED, examples=2, steps=5)
+            done = await chaos(running, SEED, examples=1, steps=6)
         except BaseException:
             print(running.running.logs())
             raise
