@@ -117,6 +117,7 @@ class Up:
                 supervisor.start(service)
             addresses = {
                 "EXCHANGE": venue.name,
+                "EXCHANGE_WS": venue.ws,
                 "EXCHANGE_REST": venue.rest,
                 "KAFKA": kafka,
                 "TOPIC_PREFIX": options.topic_prefix,
