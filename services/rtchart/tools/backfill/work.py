@@ -27,6 +27,7 @@ from rtchart.core.messages import Absent, BackfillMessage
 from rtchart.core.minutes import Minutes
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import Rest, RestError, Venue
+from rtchart.exchange.binance import archive
 from rtchart.exchange.clock import VenueClock
 from rtchart.exchange.minutes import records
 from rtchart.exchange.venues import connect_rest
@@ -34,7 +35,6 @@ from rtchart.process.clock import now_ms
 from rtchart.store import history, venue
 from rtchart.store.database import Connection, connect
 from rtchart.store.migrate import require_schema
-from rtchart.tools.backfill import archive
 
 PATIENCE = 60.0
 """Seconds that Kafka has for taking what is published at once."""

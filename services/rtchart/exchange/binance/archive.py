@@ -1,4 +1,4 @@
-"""Files of Binance's public archive: the minutes of a day or a month of one symbol, as CSV, plain or in a zip.
+"""Files of the public archive: the minutes of a day or a month of one symbol, as CSV, plain or in a zip.
 
 Their columns are those of a row of ``/api/v3/klines``. Times are milliseconds, and microseconds since 2025; some files have a
 header (github.com/binance/binance-public-data). Beside a file there may be ``NAME.CHECKSUM``, a line of ``sha256sum``.
@@ -20,9 +20,7 @@ from pathlib import Path
 from rtchart.core.gap import Range, subtract
 from rtchart.core.interval import MINUTE, interval
 from rtchart.core.kline import InvalidKline, VenueKline, check_venue
-
-_MICROSECONDS = 10**14
-"""A time this large is microseconds: as milliseconds it would be in the year 5138."""
+from rtchart.exchange.binance.frames import milliseconds
 
 _COLUMNS = 11
 """That are needed; the twelfth is ignored, as its name says."""
@@ -120,11 +118,10 @@ def _minute(text: str, file: File, exchange: str, symbol: str, epoch: int) -> tu
         return None, None, f"{len(fields)} columns, and a kline has 12"
     if not _WHOLE_NUMBER.fullmatch(fields[0]):
         return None, None, f"open_time is {fields[0]!r}, which is no number"
-    time = int(fields[0])
-    if time > _MICROSECONDS:
-        time, rest = divmod(time, 1000)
-        if rest:
-            return None, None, f"open_time {fields[0]} is no whole minute"
+    written = int(fields[0])
+    time = milliseconds(written)
+    if time != written and written % 1000:
+        return None, None, f"open_time {fields[0]} is no whole minute"
     if not file.start <= time < file.end:
         return None, None, f"open_time {fields[0]} is not in the time that the file is of by its name"
     if not _WHOLE_NUMBER.fullmatch(fields[8]):

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtchart.core.interval import DAY, HOUR, MINUTE
-from rtchart.tools.backfill import archive
-from rtchart.tools.backfill.archive import Content, File, Refused
+from rtchart.exchange.binance import archive
+from rtchart.exchange.binance.archive import Content, File, Refused
 
 DATA = Path(__file__).parent.parent / "data"
 DAY_START = 1_761_955_200_000
