@@ -12,17 +12,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-NO_LIMITS = {f"RTCHART_MAX_{what}_PER_ADDRESS": "0" for what in ("SOCKETS", "SUBSCRIPTIONS", "REQUESTS")}
-"""All clients of a benchmark have one address."""
-
 
 @asynccontextmanager
 async def running(log: Path, *arguments: str, ready: str | None = None, within: float = 60) -> AsyncIterator[Process]:
     """``python ARGUMENTS`` as a process, given over when the URL ``ready`` answers 200; ended by SIGTERM."""
     with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, stdout=output, stderr=output, env={**os.environ, **NO_LIMITS}
-        )
+        process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=output, stderr=output)
     try:
         if ready:
             async with asyncio.timeout(within):

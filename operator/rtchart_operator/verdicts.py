@@ -12,13 +12,11 @@ from typing import cast
 
 from rtchart.core.interval import MINUTE, SECOND
 from rtchart.core.kline import Identity
-from rtchart.core.messages import StreamState, StreamStatus
+from rtchart.core.messages import FRESH, StreamState, StreamStatus
 from rtchart.core.symbol import SymbolSpec
 from rtchart.exchange.base import Trading
 from rtchart_operator.conditions import Condition, Reason, Status, Type, Verdict, Verdicts
 
-FRESH = 30 * SECOND
-"""Milliseconds after which a producer's word is ignored; it repeats it every 10 s."""
 LAG = 60 * SECOND
 """How far (ms) what is stored may be behind what streams."""
 BEHIND = 3 * MINUTE

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rtchart.core.interval import HOUR, MINUTE, SECOND
-from rtchart.core.messages import StreamState, StreamStatus
+from rtchart.core.messages import FRESH, StreamState, StreamStatus
 from rtchart.core.symbol import SymbolSpec
 from rtchart.exchange.base import Trading
 from rtchart_operator.conditions import Condition, Type, merge
-from rtchart_operator.verdicts import BEHIND, FRESH, LAG, NEEDED, WATCHED, Facts, Stored, best, judge
+from rtchart_operator.verdicts import BEHIND, LAG, NEEDED, WATCHED, Facts, Stored, best, judge
 from tests.operator.material import NOW
 
 SPEC = SymbolSpec(symbol="BTCUSDT", exchange="sim")

@@ -172,7 +172,7 @@ class Filling:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(past, "LOOK", 0.01)
     monkeypatch.setattr(past, "RETRY", (0.01, 0.02))
-    monkeypatch.setattr(past, "QUIET", (0, 1_000))
+    monkeypatch.setattr("rtchart.core.quiet.QUIET", (0, 1_000))
 
 
 @pytest.fixture
@@ -193,14 +193,6 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Awaitable[object]
         return wait_until(lambda: looks >= until)
 
     return more
-
-
-@pytest.mark.parametrize(
-    ("now", "wait"), [(T, 0.25), (T + 249, 0.001), (T + 250, 0.0), (T + 799, 0.0), (T + 800, 0.45), (T + 999, 0.251)]
-)
-def test_a_venue_is_asked_when_the_seconds_have_come(monkeypatch: pytest.MonkeyPatch, now: int, wait: float) -> None:
-    monkeypatch.undo()
-    assert past._until_quiet(now) == pytest.approx(wait)
 
 
 @pytest.mark.parametrize("days", [10, 0])

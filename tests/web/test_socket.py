@@ -10,9 +10,8 @@ from msgspec.structs import asdict, replace
 from rtchart.core.candle import Candle, fold
 from rtchart.core.interval import INTERVALS, MINUTE, SECOND
 from rtchart.core.kline import Identity, Kline
-from rtchart.core.messages import Absent, GapOpened, Listing, StreamState
+from rtchart.core.messages import FRESH, Absent, GapOpened, Listing, StreamState
 from rtchart.core.symbol import DesiredSymbol
-from rtchart.web.catalog import FRESH
 from tests.waiting import wait_until
 from tests.web import table
 from tests.web.clock import Clock

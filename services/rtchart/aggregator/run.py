@@ -17,6 +17,8 @@ from rtchart.aggregator.venue import step as fold_venue_minutes
 from rtchart.broker.candles import RevisionPublisher
 from rtchart.broker.on_demand import NotPublished
 from rtchart.core.interval import MINUTE, SECOND
+from rtchart.core.quiet import until_quiet
+from rtchart.process.clock import now_ms
 from rtchart.process.logs import fields
 from rtchart.process.metrics import BUCKETS, observe
 from rtchart.store import candles, checkpoints, outbox, runs, venue
@@ -35,10 +37,6 @@ SHARE = 0.25
 
 LOOK = 0.25
 """Seconds between looks at what is due, while it rests."""
-
-QUIET = (0.25, 0.8)
-"""The part of a second in which it goes on: every symbol's second ends at once, and is on its way to the screens before that.
-Its revisions take the same way."""
 
 SEND_AT_ONCE = 5_000
 
@@ -158,19 +156,13 @@ async def _fold_aside(
             if not await venue.waits(connection):
                 return
         rested_at = began + (time.perf_counter() - began) / SHARE
-        rested_at += _until_quiet(time.time() + rested_at - time.perf_counter())
+        # Its revisions take the same way to the screens as what is live.
+        rested_at += until_quiet(now_ms() + round((rested_at - time.perf_counter()) * SECOND))
         while (left := rested_at - time.perf_counter()) > 0:
             with within(connection, STEP):
                 if await checkpoints.due(connection, now()):
                     break
             await asyncio.sleep(min(left, LOOK))
-
-
-def _until_quiet(at: float) -> float:
-    """Seconds from a time (s) to the part of a second in which nothing live is on its way."""
-    start, end = QUIET
-    phase = at % 1.0
-    return 0.0 if start <= phase < end else (start - phase) % 1.0
 
 
 async def fold_due(connection: Connection, now: int, *, minutes: int) -> Folded | None:

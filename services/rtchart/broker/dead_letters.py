@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
+from rtchart.broker.admin import missing_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.on_demand import NotPublished, OnDemandProducer
 from rtchart.broker.topics import DEAD_LETTERS, KLINES, Topic
@@ -116,9 +117,7 @@ class Span(NamedTuple):
 
 async def require(cluster: Cluster, *topics: Topic) -> None:
     """Raises `Unavailable` when a topic is missing. Made by asking for it, it might have other settings than ours."""
-    async with cluster.admin() as admin:
-        there = set(await admin.list_topics())
-    if missing := [cluster.name(topic) for topic in topics if cluster.name(topic) not in there]:
+    if missing := await missing_topics(cluster, topics):
         raise Unavailable(
             f"Kafka at {cluster.bootstrap} has no topic {', '.join(missing)}, or does not show it to this user; start the "
             "services, which make their topics, or correct --kafka or --topic-prefix"

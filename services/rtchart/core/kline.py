@@ -15,6 +15,9 @@ Source = Literal["stream", "repair", "backfill"]
 SOURCES: tuple[Source, ...] = ("stream", "repair", "backfill")
 """From the best to the weakest; a candle's source is the weakest of its parts' (`rtchart.core.candle.CANDLE_SOURCES`)."""
 
+FIGURES = ("open", "high", "low", "close", "volume", "quote_volume", "trades", "taker_buy_volume", "taker_buy_quote_volume")
+"""What a kline or candle says of its time, by name: decimal strings, and of trades a count."""
+
 DECIMAL = r"\d{1,20}(?:\.\d{1,18})?"
 LATEST = 253_402_300_799_999
 """The last millisecond of the year 9999: no time is later."""
@@ -189,4 +192,4 @@ def _figures_complaint(kline: Kline | VenueKline) -> str:
     return f"trades is {kline.trades}, which is negative" if kline.trades < 0 else ""
 
 
-_DECIMAL_FIELDS = ("open", "high", "low", "close", "volume", "quote_volume", "taker_buy_volume", "taker_buy_quote_volume")
+_DECIMAL_FIELDS = tuple(name for name in FIGURES if name != "trades")

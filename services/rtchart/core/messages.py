@@ -123,6 +123,10 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 StreamStatus = Literal["subscribing", "streaming", "stale", "refused", "halted", "suspended"]
 
 
+FRESH = 30 * SECOND
+"""Milliseconds for which a state counts; of what is older nobody knows whether its producer is there."""
+
+
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
     """On ``rtchart.streams``: what one producer instance sees of one symbol. Times are milliseconds.
 

@@ -13,8 +13,8 @@ import time
 from collections.abc import Awaitable, Callable, Container
 from contextlib import aclosing
 
-from rtchart.core.interval import SECOND
 from rtchart.core.messages import BackfillMessage
+from rtchart.core.quiet import until_quiet
 from rtchart.exchange.base import Rest, RestError
 from rtchart.exchange.minutes import records
 from rtchart.process.logs import fields
@@ -28,10 +28,6 @@ LOOK = 0.5
 """Seconds between looks, while nothing is to be fetched."""
 RETRY = (2.0, 60.0)
 """Seconds after a failure, doubled from the one to the other."""
-
-QUIET = (250, 800)
-"""The part of a second (ms of the venue's time) in which to ask: every symbol's second ends at once, and before that its kline
-comes and is sent on."""
 
 Put = Callable[[list[BackfillMessage]], Awaitable[None]]
 """Publishes; returns when Kafka acknowledged all, raises when it did not."""
@@ -48,7 +44,7 @@ async def keep_filling_back(producer: Producer, rest: Rest, put: Put) -> None:
         if track is None:
             await asyncio.sleep(LOOK)
             continue
-        await asyncio.sleep(_until_quiet(producer.clock.now()))
+        await asyncio.sleep(until_quiet(producer.clock.now()))
         try:
             await _fetch(producer, rest, put, track)
             failures.pop(track, None)
@@ -57,12 +53,6 @@ async def keep_filling_back(producer: Producer, rest: Rest, put: Put) -> None:
             log.warning("older history was not fetched; trying again", extra=fields(symbol=symbol, error=repr(error)))
             failures[track] = failures.get(track, -1) + 1
             again_at[track] = time.monotonic() + min(RETRY[0] * 2 ** min(failures[track], 10), RETRY[1])
-
-
-def _until_quiet(now: int) -> float:
-    """Seconds to wait for the part of a second in which least happens."""
-    start, end = QUIET
-    return 0.0 if start <= now % SECOND < end else (start - now % SECOND) % SECOND / SECOND
 
 
 def _next(producer: Producer, not_now: Container[Track]) -> Track | None:

@@ -21,7 +21,7 @@ from rtchart.producer.service import Producer
 log = logging.getLogger(__name__)
 
 EVERY = 10_000
-"""Milliseconds after which a state is written again, changed or not. Readers ignore one older than 30 s."""
+"""Milliseconds after which a state is written again, changed or not; how long it counts is `rtchart.core.messages.FRESH`."""
 LOOK = 0.5
 """Seconds between looks at what changed."""
 EXPORT_EVERY = 2.0

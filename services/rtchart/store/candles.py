@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rtchart.core.candle import Candle, standing
 from rtchart.core.interval import HOUR, MINUTE, Interval
-from rtchart.core.kline import Identity
+from rtchart.core.kline import FIGURES, Identity
 from rtchart.core.symbol import candle_floor, raw_floor
 from rtchart.store.database import Connection
 from rtchart.store.sources import LETTER_OF, SOURCE_OF
@@ -33,19 +33,7 @@ _SECONDS = ", ".join(
 """The same of a minute's seconds, a column as one value each and the sources last: as rows they take twice the time here."""
 
 _candle: Callable[..., Candle] = Candle  # by position, from a row
-_CONTENT_OF = attrgetter(
-    "open_time",
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "quote_volume",
-    "trades",
-    "taker_buy_volume",
-    "taker_buy_quote_volume",
-    "received",
-)
+_CONTENT_OF = attrgetter("open_time", *FIGURES, "received")
 
 
 class Period(NamedTuple):

@@ -35,20 +35,6 @@ database = collected("database", _url, _database, _password, _password_file)
 if_given = collected("database", _url, _database_if_given, _password, _password_file)
 """… of a command that does what it can without one: it gets None then."""
 
-
-def _url_if_any(database: str | None, database_password: str | None, database_password_file: Path | None) -> str | None:
-    return None if database is None else _url(database, database_password, database_password_file)
-
-
-database_if_any = collected(
-    "database",
-    _url_if_any,
-    option("--database", metavar="URL", help="PostgreSQL: postgresql://USER@HOST:PORT/NAME."),
-    _password,
-    _password_file,
-)
-"""… of a command that does a part of its work without one: it gets None then."""
-
 role_passwords = option(
     "--role-passwords",
     type=click.Path(path_type=Path),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -23,6 +23,14 @@ class Moment(NamedTuple):
     def at(self, now: int) -> int:
         """The time (ms) that it is at the time ``now``; none is before the epoch."""
         return max(0, now - self.ms if self.back else self.ms)
+
+
+T = TypeVar("T")
+
+
+def from_to(**given: T) -> tuple[T, T]:
+    """What ``--from`` and ``--to`` gave, for `rtchart.process.options.collected`: ``from`` can be no argument's name."""
+    return given["from"], given["to"]
 
 
 class MomentType(click.ParamType[Moment]):

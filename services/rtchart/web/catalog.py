@@ -7,13 +7,10 @@ import msgspec
 from rtchart.broker.table import Changes
 from rtchart.core.interval import INTERVALS, Interval, UnknownInterval, interval
 from rtchart.core.kline import Identity
-from rtchart.core.messages import Listing, StreamState, StreamStatus
+from rtchart.core.messages import FRESH, Listing, StreamState, StreamStatus
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.store.history import StoredSymbol
 from rtchart.web.protocol import ErrorCode, Status, SymbolInfo
-
-FRESH = 30_000
-"""A producer's word about a stream counts this long (ms)."""
 
 _ORDER: tuple[StreamStatus, ...] = ("streaming", "halted", "stale", "subscribing", "refused", "suspended")
 

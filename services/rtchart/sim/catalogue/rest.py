@@ -63,7 +63,8 @@ class RestStatus(Fault, tag="rest_status"):
                 # What comes within a second may have been under way.
                 if until - self.retry_after * 1_000 + UNDER_WAY < now < until:
                     faults.violations["asked again before Retry-After"] += 1
-                until = max(until, now + self.retry_after * 1_000) if now >= until else until
+                if now >= until:
+                    until = now + self.retry_after * 1_000
             return Rejection(self.status, self.retry_after)
 
         return faults.reject(rejects)

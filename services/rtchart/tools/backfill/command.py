@@ -20,7 +20,7 @@ from rtchart.process.health import Health
 from rtchart.process.run import Process, run
 from rtchart.store import options as database_options
 from rtchart.tools.backfill.work import Asked, Backfill, Done
-from rtchart.tools.times import Moment, MomentType
+from rtchart.tools.times import Moment, MomentType, from_to
 
 PLAIN_EVERY = 10.0
 """Seconds between two lines of progress where there is no terminal."""
@@ -67,13 +67,9 @@ class Bar:
         click.echo(f"\r{text}\x1b[K" if self._terminal else text, err=True)
 
 
-def _range(**given: Moment | None) -> tuple[Moment | None, Moment | None]:
-    return given["from"], given["to"]
-
-
 _times = options.collected(
     "asked_range",
-    _range,
+    from_to,
     options.option("--from", type=MomentType(), help="The oldest minute: a time in UTC, or how long ago (30d, 52w)."),
     options.option("--to", type=MomentType(), help="The end, of the same kind.  [default: now]"),
 )

@@ -44,7 +44,7 @@ class _IdType(click.ParamType[LetterId]):
 
 def _places(command: F) -> F:
     """Both places of letters, of which one may be missing."""
-    return kafka_options.client("rtchart-dead-letters")(database_options.database_if_any(command))
+    return kafka_options.client("rtchart-dead-letters")(database_options.if_given(command))
 
 
 _ids = click.argument("ids", nargs=-1, metavar="[ID]...", type=_IdType())

@@ -1,4 +1,4 @@
-"""Dead letters as text for a terminal, and the times that a person may ask for."""
+"""Dead letters as text for a terminal."""
 
 from __future__ import annotations
 

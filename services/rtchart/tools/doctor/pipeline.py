@@ -10,14 +10,12 @@ from rtchart.broker.cluster import Cluster
 from rtchart.broker.table import Table
 from rtchart.broker.topics import STREAMS, SYMBOLS
 from rtchart.core.interval import SECOND
-from rtchart.core.messages import StreamState
+from rtchart.core.messages import FRESH, StreamState
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.process.clock import now_ms
 from rtchart.tools.doctor.findings import NAMED, Finding, bounded, failed, ok, skipped
 from rtchart.tools.doctor.kafka import Examined
 
-FRESH = 30 * SECOND
-"""How long a producer's word holds: it writes each 10 s."""
 SETTLING = 30 * SECOND
 """What a symbol that was just asked for has until it streams."""
 

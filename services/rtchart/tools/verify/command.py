@@ -16,7 +16,7 @@ from rtchart.exchange.venues import venue
 from rtchart.process import options
 from rtchart.process.run import Process, run
 from rtchart.store import options as database_options
-from rtchart.tools.times import Moment, MomentType
+from rtchart.tools.times import Moment, MomentType, from_to
 from rtchart.tools.verify.work import UNCHECKED, Asked, Verify
 
 
@@ -32,13 +32,9 @@ class _Command(click.Command):
             raise click.UsageError(error.message, ctx) from None
 
 
-def _window(**given: Moment) -> tuple[Moment, Moment]:
-    return given["from"], given["to"]
-
-
 _times = options.collected(
     "window",
-    _window,
+    from_to,
     options.option(
         "--from", "1h", type=MomentType(), help="The first second: ISO 8601 in UTC, or a duration back (90s, 2h, 7d)."
     ),

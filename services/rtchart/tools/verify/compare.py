@@ -15,23 +15,12 @@ import msgspec
 
 from rtchart.core.gap import Range, subtract
 from rtchart.core.interval import INTERVALS
-
-FIELDS = (
-    "open",
-    "high",
-    "low",
-    "close",
-    "volume",
-    "quote_volume",
-    "trades",
-    "taker_buy_volume",
-    "taker_buy_quote_volume",
-)
+from rtchart.core.kline import FIGURES
 
 Figures = tuple[str | int, ...]
-"""What a kline or candle says, in the order of `FIELDS`: decimal strings, and a count."""
+"""What a kline or candle says, in the order of `FIGURES`: decimal strings, and a count."""
 
-figures: attrgetter[Figures] = attrgetter(*FIELDS)
+figures: attrgetter[Figures] = attrgetter(*FIGURES)
 """The figures of a `Kline` or a `Candle`."""
 
 Kind = Literal[
@@ -158,4 +147,4 @@ def _joined(held: list[Finding]) -> list[Finding]:
 
 
 def _named(values: Figures | None) -> dict[str, str | int] | None:
-    return None if values is None else dict(zip(FIELDS, values, strict=True))
+    return None if values is None else dict(zip(FIGURES, values, strict=True))

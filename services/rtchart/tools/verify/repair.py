@@ -26,7 +26,7 @@ from rtchart.broker.topics import REPAIRS, STREAMS
 from rtchart.core.errors import UserError
 from rtchart.core.gap import Range, count, normal, subtract
 from rtchart.core.interval import INTERVALS, MINUTE, SECOND
-from rtchart.core.messages import GapOpened, StreamState
+from rtchart.core.messages import FRESH, GapOpened, StreamState
 from rtchart.process.clock import now_ms
 from rtchart.store import comparison, history
 from rtchart.store.database import Connection
@@ -42,8 +42,6 @@ NEAR = 60 * SECOND
 """What is so near (ms) is asked for together: the exchange's answers have pages of a thousand seconds anyway."""
 PUBLISH = 10.0
 """Seconds that Kafka has to take what is asked for."""
-FRESH = 30_000
-"""Milliseconds after which a producer that said nothing is taken for gone, as every reader of ``rtchart.streams`` does."""
 LOOK = 1.0
 """Seconds between looks at what is mended by now."""
 

@@ -159,13 +159,6 @@ def _pair(pair: Pair, where: str) -> str:
     )
 
 
-def _count(found: Iterable[Finding]) -> str:
-    counts: Counter[str] = Counter()
-    for finding in found:
-        counts[finding.interval] += finding.count
-    return ", ".join(f"{count} of {name}" for name, count in counts.items())
-
-
 def _conclusion(reports: list[Report], seconds_left_out: int) -> str:
     symbols, seconds = len(reports), sum(report.seconds for report in reports)
     candles = sum((report.folds | report.exchanges).total() for report in reports)
