@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -15,6 +16,12 @@ class Said(NamedTuple):
     code: int
     out: str
     err: str
+
+
+def environment(options: Mapping[str, str]) -> dict[str, str]:
+    """What a command runs in that has these options, by their names, and no others from where the tests run."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("RTCHART_")}
+    return others | {f"RTCHART_{name.upper()}": value for name, value in options.items()}
 
 
 class Tool:
@@ -27,10 +34,9 @@ class Tool:
     async def __call__(self, *arguments: str, answer: str = "", **options: str | None) -> Said:
         """Run it; ``options`` stand in the place of its own, None takes one away, ``answer`` is typed."""
         given = {name: value for name, value in {**self._options, **options}.items() if value is not None}
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("RTCHART_")}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "rtchart", self._command, *arguments),
-            env=environment | {f"RTCHART_{name.upper()}": value for name, value in given.items()},
+            env=environment(given),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
 import sys
@@ -28,6 +27,7 @@ from rtchart.process.clock import now_ms
 from rtchart.sim.exchange import Config, Exchange
 from rtchart.store.database import connect
 from tests.inserter.running import inserter
+from tests.tools.running import environment
 from tests.waiting import wait_until
 
 DATA = Path(__file__).parent.parent / "data"
@@ -53,17 +53,16 @@ class Ground:
             await TableWriter[DesiredSymbol](producer, self.cluster, SYMBOLS).put({str(desired.identity): desired})
 
     async def start(self, *arguments: str) -> asyncio.subprocess.Process:
-        environment = {
-            **os.environ,
-            "RTCHART_KAFKA": self.cluster.bootstrap,
-            "RTCHART_TOPIC_PREFIX": self.cluster.prefix,
+        options = {
+            "kafka": self.cluster.bootstrap,
+            "topic_prefix": self.cluster.prefix,
             # No more rights than those of who only reads.
-            "RTCHART_DATABASE": f"postgresql://rtchart_web@{self.database.rpartition('@')[2]}",
+            "database": f"postgresql://rtchart_web@{self.database.rpartition('@')[2]}",
         }
         with self._log.open("wb") as log:
             return await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "rtchart", "backfill", "--symbol", "BTCUSDT", *arguments),
-                env=environment,
+                env=environment(options),
                 stdout=log,
                 stderr=log,
             )

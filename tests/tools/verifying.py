@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from typing import Any, NamedTuple
+from typing import Any
 
 from rtchart.sim.exchange import Address
 from rtchart.tools.verify.report import at
+from tests.tools import running
 
 
-class Said(NamedTuple):
+class Said(running.Said):
     """What a run ended with."""
-
-    code: int
-    out: str
-    err: str
 
     @property
     def objects(self) -> list[dict[str, Any]]:
@@ -33,15 +29,14 @@ class Said(NamedTuple):
 async def begin(*arguments: object, database: str, exchange: Address | str, kafka: str, prefix: str = "") -> Process:
     """Start it, with no other settings than these."""
     settings = {
-        "RTCHART_DATABASE": database,
-        "RTCHART_EXCHANGE": "sim",
-        "RTCHART_EXCHANGE_REST": exchange if isinstance(exchange, str) else exchange.rest,
-        "RTCHART_KAFKA": kafka,
-        "RTCHART_TOPIC_PREFIX": prefix,
+        "database": database,
+        "exchange": "sim",
+        "exchange_rest": exchange if isinstance(exchange, str) else exchange.rest,
+        "kafka": kafka,
+        "topic_prefix": prefix,
     }
-    others = {name: value for name, value in os.environ.items() if not name.startswith("RTCHART_")}
     command = (sys.executable, "-m", "rtchart", "verify", *map(str, arguments))
-    return await asyncio.create_subprocess_exec(*command, env={**others, **settings}, stdout=PIPE, stderr=PIPE)
+    return await asyncio.create_subprocess_exec(*command, env=running.environment(settings), stdout=PIPE, stderr=PIPE)
 
 
 async def end(process: Process) -> Said:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import asyncpg
@@ -18,86 +14,18 @@ import pytest
 from aiokafka.admin import NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.group import INSERTERS, join
-from rtchart.broker.table import TableWriter
-from rtchart.broker.topics import CANDLES, KLINES, STREAMS, SYMBOLS
+from rtchart.broker.topics import CANDLES, KLINES, SYMBOLS
 from rtchart.core.interval import DAY, HOUR, MINUTE
-from rtchart.core.messages import StreamState
-from rtchart.core.symbol import DesiredSymbol
 from rtchart.local.ports import free_ports
 from rtchart.local.postgres import Postgres
 from rtchart.process.clock import now_ms
-from rtchart.sim.clock import MarketClock
-from rtchart.sim.exchange import Address, Config, Exchange
-from rtchart.store.retention import sweep
-from rtchart.tools.doctor.command import Asked, examine
-from rtchart.tools.doctor.findings import Finding
+from rtchart.tools.doctor.command import Asked
 from tests.corners import execute
 from tests.store.test_roles import demand_passwords
+from tests.tools.doctor.examining import PATIENCE, SECRET, bad, market, report, reveals, run, tell
 from tests.waiting import wait_until
-
-SECRET = "Gehe1m/+:@% 7"
-EPOCH = now_ms() - HOUR
-PATIENCE = 30.0
-"""Seconds; of what is there, nothing is late on a machine that is busy with other things."""
-
-
-@asynccontextmanager
-async def market(**clock: Any) -> AsyncIterator[Address]:
-    """The simulated exchange with two symbols. ``start``: another time (ms) than this machine's."""
-    exchange = Exchange(Config(symbols=("BTCUSDT", "ETHUSDT"), history_days=0), clock=MarketClock(**clock))
-    async with exchange.serve() as address:
-        yield address
-
-
-@pytest.fixture
-async def venue() -> AsyncIterator[Address]:
-    async with market() as address:
-        yield address
-
-
-@pytest.fixture
-async def cluster(kafka: str, topic_prefix: str) -> Cluster:
-    """With its topics, and one symbol that is wanted and streams."""
-    cluster = Cluster(kafka, topic_prefix)
-    await ensure_topics(cluster)
-    await tell(cluster, "BTCUSDT")
-    return cluster
-
-
-@pytest.fixture
-async def asked(cluster: Cluster, database: str, venue: Address, tmp_path: Path) -> Asked:
-    connection = await asyncpg.connect(database)
-    await sweep(connection, now_ms())
-    await connection.close()
-    return Asked(cluster, database, "sim", venue.ws, venue.rest, tmp_path, PATIENCE)
-
-
-async def tell(cluster: Cluster, *symbols: str, **state: Any) -> None:
-    """The symbols are wanted, and a producer tells of them what ``state`` says."""
-    async with cluster.producer() as producer:
-        desired = [DesiredSymbol("sim", symbol, epoch=EPOCH) for symbol in symbols]
-        await TableWriter[DesiredSymbol](producer, cluster, SYMBOLS).put({str(each.identity): each for each in desired})
-        told: dict[str, Any] = {"instance": "one", "at": now_ms(), "status": "streaming", "epoch": EPOCH, **state}
-        states = {f"sim:{symbol}/one": StreamState(exchange="sim", symbol=symbol, **told) for symbol in symbols}
-        await TableWriter[StreamState](producer, cluster, STREAMS).put(dict(states))
-
-
-async def report(asked: Asked) -> dict[str, Finding]:
-    """All findings, by what they are of."""
-    return {finding.what: finding async for finding in examine(asked)}
-
-
-def bad(findings: dict[str, Finding]) -> dict[str, str]:
-    """What is no warning of the machine that the tests run on, and not well."""
-    mine = ("open files", "disk of", "machine's clock", "python")
-    return {
-        what: each.outcome
-        for what, each in findings.items()
-        if each.outcome in ("warning", "failed") and not what.startswith(mine)
-    }
 
 
 async def test_all_is_well(asked: Asked) -> None:
@@ -338,72 +266,3 @@ async def test_an_exchange_that_is_not_there_is_told_without_what_is_secret_in_i
     assert f"http://127.0.0.1:{port}/api/v3/time gave no answer" in findings["sim REST"].found
     assert "Connect" in findings["sim WebSocket"].found
     assert not reveals("".join(each.json() + each.text() for each in findings.values()))
-
-
-# ── The command ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def run(*arguments: str, program: str = "", **environment: str) -> tuple[int, str]:
-    """Exit code and all output of ``rtchart doctor``, in a process of its own."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("RTCHART_")}
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", f"{program}\nfrom rtchart.cli import main; main()", "doctor", *arguments),
-        env={**clean, **{f"RTCHART_{name}": value for name, value in environment.items()}},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    return process.returncode or 0, output.decode()
-
-
-def reveals(text: str) -> bool:
-    """Whether some of the secret is in the text."""
-    return any(part in text for part in ("Gehe1m", SECRET, quote(SECRET, safe="")))
-
-
-def environment(asked: Asked) -> dict[str, str]:
-    """What a service's container has."""
-    return {
-        "KAFKA": asked.cluster.bootstrap,
-        "TOPIC_PREFIX": asked.cluster.prefix,
-        "DATABASE": asked.database or "",
-        "EXCHANGE": "sim",
-        "EXCHANGE_WS": asked.exchange_ws or "",
-        "EXCHANGE_REST": asked.exchange_rest or "",
-        "PATIENCE": "30",
-    }
-
-
-async def test_the_environment_is_enough_and_programs_read_it_line_by_line(asked: Asked) -> None:
-    code, output = await run("--json", **environment(asked))
-    told = [json.loads(line) for line in output.splitlines()]
-    assert all(each.keys() == {"outcome", "what", "found", "figures", "advice"} for each in told)
-    assert (code, [each for each in told if each["outcome"] == "failed"]) == (0, [])
-    code, output = await run(**environment(asked) | {"TOPIC_PREFIX": "nobodys."})
-    assert code == 1
-    assert "failed   topic nobodys.rtchart.klines" in output and "\n         Start a service that makes it" in output
-
-
-async def test_no_secret_is_in_its_output(asked: Asked) -> None:
-    password = quote(SECRET, safe="")
-    for given in (
-        {"DATABASE": f"postgresql://me:{password}@127.0.0.1:1/name"},
-        {"DATABASE": f"postgresql://me:{SECRET}@127.0.0.1/name"},
-        {"DATABASE": "postgresql://me@127.0.0.1:1/name", "DATABASE_PASSWORD": SECRET},
-        {"EXCHANGE_REST": f"http://me:{password}@127.0.0.1:1", "EXCHANGE_WS": f"ws://me:{password}@127.0.0.1:1"},
-        {"EXCHANGE_REST": f"http://me:{SECRET}@127.0.0.1:1"},
-        {"EXCHANGE_REST": f"ftp://me:{password}@127.0.0.1:1"},
-        {"KAFKA_SECURITY": "sasl_plaintext", "KAFKA_USER": "me", "KAFKA_PASSWORD": SECRET},
-    ):
-        for form in ((), ("--json",)):
-            code, output = await run(*form, **{**environment(asked), **given})
-            assert code == 1 and "Traceback" not in output, output
-            assert "failed" in output and not reveals(output), output
-
-
-async def test_what_a_container_has_no_package_for_is_left_out(asked: Asked) -> None:
-    without = "import sys; sys.modules |= dict.fromkeys(('asyncpg', 'httpx', 'websockets'))"
-    code, output = await run(program=without, **environment(asked))
-    assert code == 0, output
-    left_out = [line.split("left out: the package ")[1] for line in output.splitlines() if "left out" in line]
-    assert left_out == [f"{name} is not installed here" for name in ("asyncpg", "httpx", "httpx", "websockets")]
