@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install run test chaos check format fuzz audit lock page screenshots bench wheel version package images cluster load deploy
-.PHONY: e2e clean
+.PHONY: help install run test chaos check format fuzz audit lock page screenshots bench wheel version package images cluster \
+	load deploy e2e clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed

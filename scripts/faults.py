@@ -77,12 +77,10 @@ def _name(kind: type[Fault]) -> str:
 def _section(kind: type[Fault]) -> str:
     fields = [field for field in msgspec.structs.fields(kind) if field.encode_name != "fault"]
     rows = [f"| `{field.encode_name}` | {_type(kind, field.encode_name)} | {_default(field)} |" for field in fields]
-    table = ["| | | default |", "|---|---|---|", *rows, ""] if rows else []
+    table = ["", "| | | default |", "|---|---|---|", *rows] if rows else []
     what = " ".join((inspect.getdoc(kind) or "").split())
     seen = " ".join(kind.SEEN.split())
-    return "\n".join(
-        ["", f"### {_name(kind)}", "", what, "", *table, *([""] if not table else []), f"Seen: {seen}", ""]
-    ).replace("\n\n\n", "\n\n")
+    return "\n".join(["", f"### {_name(kind)}", "", what, *table, "", f"Seen: {seen}", ""])
 
 
 def _type(kind: type[Fault], name: str) -> str:
