@@ -18,6 +18,7 @@ import httpx
 
 from tests.e2e.kube import forwarded
 from tests.operator.cluster import DEFINITION, Kubectl
+from tests.waiting import wait_until
 
 CHART = Path(__file__).parents[2] / "charts/rtchart"
 NAME = "rtchart"
@@ -184,11 +185,17 @@ async def namespace(context: str, proxy: str) -> AsyncIterator[Release]:
 
 
 async def _delete(release: Release) -> None:
-    for symbol in await release.kubectl.symbols():
-        # Who was to remove its finalizer may be gone by now.
-        with suppress(AssertionError):
-            patch = '{"metadata":{"finalizers":null}}'
-            await release.kubectl.run("patch", f"symbol/{symbol}", "--type=merge", "-p", patch)
+    # Without its hooks, which would wait for an operator that a test may have broken. A Symbol keeps its namespace
+    # until its finalizer is taken off, which an operator that still ends puts on again.
     with suppress(AssertionError):
         await release.helm("uninstall", NAME, "--no-hooks", "--ignore-not-found")
-    await release.kubectl.run("delete", "namespace", release.namespace, "--timeout=120s")
+    await release.kubectl.run("delete", "namespace", release.namespace, "--wait=false")
+
+    async def gone() -> bool:
+        with suppress(AssertionError):  # no Symbols are defined, or this one is gone meanwhile
+            for symbol in await release.kubectl.symbols():
+                patch = '{"metadata":{"finalizers":null}}'
+                await release.kubectl.run("patch", f"symbol/{symbol}", "--type=merge", "-p", patch)
+        return not await release.kubectl.run("get", "namespace", release.namespace, "--ignore-not-found", "-o", "name")
+
+    await wait_until(gone, 180, every=1)
