@@ -24,12 +24,13 @@ import uvloop
 
 from rtchart.core.interval import DAY, HOUR, SECOND
 from rtchart.core.kline import Kline
-from rtchart.core.messages import DeadLetter, encode
-from rtchart.inserter.batch import Batch
+from rtchart.core.messages import DeadLetter, KlineMessage, encode
+from rtchart.inserter.batch import Batch, Feed
+from rtchart.inserter.plan import read
 from rtchart.inserter.service import POLL_RECORDS, Limits
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
-from rtchart.inserter.writer import Feed, Writer
+from rtchart.inserter.writer import Writer
 from rtchart.local.postgres import Postgres
 from rtchart.process.clock import now_ms
 from rtchart.process.health import Health
@@ -93,11 +94,11 @@ def material(symbols: int, seconds: int) -> list[Record]:
     return out
 
 
-def decoded(records: Sequence[Record], size: int) -> list[Batch]:
+def decoded(records: Sequence[Record], size: int) -> list[Batch[KlineMessage]]:
     """The records in batches."""
     out = []
     for at in range(0, len(records), size):
-        batch = Batch()
+        batch: Batch[KlineMessage] = Batch(read)
         batch.add(records[at : at + size], {0: at})
         out.append(batch)
     return out
@@ -128,7 +129,7 @@ async def main(symbols: int, seconds: int, size: int, rounds: int) -> None:
                 writer = Writer(session, book, FEED, publish)  # a new one: a writer remembers what came again
                 writing: asyncio.Task[None] | None = None
                 for batch in batches:  # as the service does: it plans what comes while the batch before is being stored
-                    growing = Batch()
+                    growing: Batch[KlineMessage] = Batch(read)
                     for at in range(0, len(batch), POLL_RECORDS):
                         growing.messages += batch.messages[at : at + POLL_RECORDS]
                         growing.records += batch.records[at : at + POLL_RECORDS]
@@ -187,7 +188,7 @@ async def empty(connection: Connection) -> None:
     await connection.execute("CHECKPOINT")
 
 
-def text(batch: Batch, book: Symbols) -> bytes:
+def text(batch: Batch[KlineMessage], book: Symbols) -> bytes:
     """A batch's rows in the text format of COPY."""
     found = ((book.rows[m.exchange, m.symbol].symbol_id, m) for m in batch.messages if isinstance(m, Kline))
     return klines.copy_text(chain.from_iterable(klines.rows(symbol_id, [kline]) for symbol_id, kline in found))

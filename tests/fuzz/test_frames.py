@@ -17,7 +17,7 @@ from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import BadFrame
 from rtchart.exchange.binance.frames import Answer, FrameReader, Ignored, Shutdown
 from rtchart.inserter.batch import Refusal
-from rtchart.inserter.batch import read as read_record
+from rtchart.inserter.plan import read as read_record
 from tests.core.klines import kline
 from tests.fuzz.amount import fuzzed
 from tests.fuzz.inputs import VALUES, changed, encoded, nested, torn

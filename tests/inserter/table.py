@@ -8,10 +8,11 @@ import asyncpg
 
 from rtchart.core.interval import SECOND
 from rtchart.core.messages import DeadLetter, KlineMessage
-from rtchart.inserter.batch import Batch
+from rtchart.inserter.batch import Batch, Feed
+from rtchart.inserter.plan import read
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
-from rtchart.inserter.writer import Feed, Writer
+from rtchart.inserter.writer import Writer
 from rtchart.process.health import Health
 from rtchart.store import offsets
 from tests.inserter.material import NOW, T0, records
@@ -36,8 +37,8 @@ class Table:
         await offsets.begin(self.connection, "cluster", "klines", dict.fromkeys(range(12), 0))
         return self
 
-    def batch(self, *messages: KlineMessage | bytes) -> Batch:
-        batch = Batch()
+    def batch(self, *messages: KlineMessage | bytes) -> Batch[KlineMessage]:
+        batch = Batch(read)
         batch.add(records(messages, offset=self.next), {0: self.next})
         return batch
 

@@ -7,8 +7,9 @@ import pytest
 
 from rtchart.core.interval import DAY, HOUR, SECOND
 from rtchart.core.kline import Identity
-from rtchart.core.messages import Absent, GapOpened
-from rtchart.inserter.batch import FUTURE, Batch, Plan, Refusal, extend
+from rtchart.core.messages import Absent, GapOpened, KlineMessage
+from rtchart.inserter.batch import FUTURE, Batch, Refusal
+from rtchart.inserter.plan import Plan, extend, read
 from rtchart.store.offsets import Move
 from rtchart.store.symbols import SymbolRow
 from tests.inserter.material import NOW, T0, kline, records
@@ -16,13 +17,13 @@ from tests.inserter.material import NOW, T0, kline, records
 LATEST = (NOW + FUTURE) // SECOND * SECOND
 
 
-def batch_of(*messages, partition: int = 0, offset: int = 0) -> Batch:
-    batch = Batch()
+def batch_of(*messages, partition: int = 0, offset: int = 0) -> Batch[KlineMessage]:
+    batch = Batch(read)
     batch.add(records(messages, partition=partition, offset=offset), {partition: offset})
     return batch
 
 
-def planned(batch: Batch, *, epoch: int = 0, deleted: bool = False, kline_hours: int = 48) -> Plan:
+def planned(batch: Batch[KlineMessage], *, epoch: int = 0, deleted: bool = False, kline_hours: int = 48) -> Plan:
     row = SymbolRow(1, Identity("sim", "BTCUSDT"), epoch, kline_hours, False, deleted)
     found = Plan(NOW)
     extend(found, batch, {("sim", "BTCUSDT"): row}, "klines")
@@ -88,7 +89,7 @@ def test_what_cannot_be_used_becomes_a_dead_letter(record, reason: str, says: st
 
 
 def test_a_batch_is_cut_without_a_hole():
-    batch = Batch()
+    batch = Batch(read)
     batch.add(records([kline(n) for n in range(3)], partition=0, offset=10), {0: 10})
     batch.add(records([kline(n) for n in range(3)], partition=1, offset=70), {1: 64})
     batch.add(records([kline(n) for n in range(3, 5)], partition=0, offset=13), {0: 13})

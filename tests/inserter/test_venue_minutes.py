@@ -9,13 +9,13 @@ import pytest
 
 from rtchart.core.interval import HOUR, MINUTE, SECOND
 from rtchart.core.messages import Absent, BackfillMessage, DeadLetter, GapOpened, encode
+from rtchart.inserter.batch import Batch, Feed
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
-from rtchart.inserter.venue import MinuteWriter
-from rtchart.inserter.writer import Feed
+from rtchart.inserter.venue import MinuteWriter, read
 from rtchart.process.health import Health
 from rtchart.store import offsets, symbols
-from rtchart.store.offsets import Move, NotOwner
+from rtchart.store.offsets import NotOwner
 from tests.inserter.material import NOW, FakeRecord, desired
 from tests.inserter.table import Table
 from tests.klines import venue
@@ -41,9 +41,10 @@ class Past:
 
     async def write(self, *messages: BackfillMessage | bytes) -> None:
         values = [message if isinstance(message, bytes) else encode(message) for message in messages]
-        records = [FakeRecord(0, self.next + number, NOW, value) for number, value in enumerate(values)]
-        await self.writer.write(records, {0: Move(self.next, self.next + len(records))})
-        self.next += len(records)
+        batch: Batch[BackfillMessage] = Batch(read)
+        batch.add((FakeRecord(0, self.next + number, NOW, value) for number, value in enumerate(values)), {0: self.next})
+        await self.writer.write(batch)
+        self.next += len(values)
 
     async def minutes(self) -> list[tuple[int, int]]:
         """(minutes after `OLD`, received) of what is stored."""
@@ -108,6 +109,15 @@ async def test_a_minute_that_the_database_refuses_stops_no_other(past: Past) -> 
     (letter,) = past.letters
     assert (letter.reason, letter.offset) == ("refused_row", 7)
     assert (await offsets.load(past.connection, FEED.cluster, FEED.topic))[0] == 20
+
+
+async def test_what_is_refused_as_a_dead_letter_too_is_skipped(past: Past, caplog: pytest.LogCaptureFixture) -> None:
+    await past.connection.execute("ALTER TABLE dead_letter ADD CHECK (reason = 'refused_row')")
+    await past.write(own(0), b"{", own(1))
+    assert await past.minutes() == [(0, 60), (1, 60)]
+    assert (await offsets.load(past.connection, FEED.cluster, FEED.topic))[0] == 3
+    assert past.letters == []
+    assert "as a dead letter too" in caplog.text
 
 
 async def test_what_another_inserter_has_stored_is_not_stored_again(past: Past) -> None:

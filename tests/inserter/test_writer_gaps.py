@@ -6,8 +6,8 @@ import pytest
 
 from rtchart.core.interval import MINUTE, SECOND
 from rtchart.core.messages import Absent, GapOpened, KlineMessage
-from rtchart.inserter.batch import Batch
-from rtchart.inserter.writer import Feed
+from rtchart.inserter.batch import Batch, Feed
+from rtchart.inserter.plan import read
 from rtchart.store import gaps, symbols
 from tests.inserter.material import NOW, T0, kline, ledger, records
 from tests.inserter.table import Table
@@ -54,7 +54,7 @@ async def test_old_seconds_of_one_symbol_do_not_look_up_the_gaps_of_others(table
 async def after_a_cut(table: Table, offset: int, *messages: KlineMessage) -> None:
     """Store the first records that are left of the log, in which all symbols have one partition."""
     table.writer._feed = Feed("cluster", "klines", 1)
-    batch = Batch()
+    batch = Batch(read)
     batch.add(records(messages, offset=offset), {0: table.next})
     batch.lost = {0}
     await table.writer.write(batch)

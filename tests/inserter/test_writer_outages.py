@@ -9,6 +9,7 @@ import signal
 import asyncpg
 import pytest
 
+from rtchart.core.messages import KlineMessage
 from rtchart.inserter.batch import Batch
 from rtchart.store.offsets import NotOwner
 from tests.inserter.material import kline, stored
@@ -71,9 +72,9 @@ async def test_a_commit_whose_answer_was_lost_is_not_repeated(table: Table, monk
     """The connection breaks after the commit: the retry finds the offset moved, and the batch is read again from there."""
     await table.write(kline(0))
     commit = table.writer._commit
-    attempts: list[Batch] = []
+    attempts: list[Batch[KlineMessage]] = []
 
-    async def breaking(connection: asyncpg.Connection, batch: Batch) -> object:
+    async def breaking(connection: asyncpg.Connection, batch: Batch[KlineMessage]) -> object:
         attempts.append(batch)
         done = await commit(connection, batch)
         connection.terminate()

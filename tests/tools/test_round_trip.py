@@ -91,7 +91,7 @@ async def test_a_record_that_an_older_version_could_not_read_is_stored_once_by_a
 
     await want(WANTED)
     with monkeypatch.context() as before:
-        before.setattr("rtchart.inserter.batch.read_kline_message", older)
+        before.setattr("rtchart.inserter.plan.read_kline_message", older)
         async with inserter(cluster, database):
             await publisher.publish(sent)
             await wait_until(lambda: becomes(letters(connection), [(1, "unreadable_record")]))

@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable, Sequence
 
 from rtchart.broker.group import Group, KafkaUnavailable, OffsetLost, Record
+from rtchart.core.messages import BackfillMessage
 from rtchart.inserter import metrics
+from rtchart.inserter.batch import Batch, Feed
 from rtchart.inserter.service import FINISH, PATIENCE, WATCH_EVERY
 from rtchart.inserter.session import Session
-from rtchart.inserter.venue import MinuteWriter
-from rtchart.inserter.writer import Feed
+from rtchart.inserter.venue import MinuteWriter, read
 from rtchart.process.logs import fields
 from rtchart.store import offsets
-from rtchart.store.offsets import Move, NotOwner
+from rtchart.store.offsets import NotOwner
 
 log = logging.getLogger(__name__)
 
@@ -131,18 +132,19 @@ class Backfill:
         group.place(places)
 
     async def _store(self, group: Group, records: Sequence[Record]) -> None:
-        moves: dict[int, Move] = {}
-        for record in records:
-            if record.partition in self._positions:  # not since the group was divided anew
-                moves[record.partition] = Move(self._positions[record.partition], record.offset + 1)
+        batch: Batch[BackfillMessage] = Batch(read)
+        # Since the group was divided anew, some may be another's.
+        batch.add((record for record in records if record.partition in self._positions), self._positions)
+        if not len(batch):
+            return
         try:
-            await self._writer.write([record for record in records if record.partition in moves], moves)
+            await self._writer.write(batch)
         except NotOwner as error:
             log.info("read anew", extra=fields(why=str(error)))
             metrics.FENCED.inc()
-            group.displace(moves)
+            group.displace(batch.moves)
             return
-        for partition, move in moves.items():
+        for partition, move in batch.moves.items():
             if partition in self._positions:
                 self._positions[partition] = move.next
 

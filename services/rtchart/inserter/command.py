@@ -17,11 +17,12 @@ from rtchart.broker.topics import BACKFILL, DEAD_LETTERS, KLINES, REPAIRS, SYMBO
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.inserter import repairs
 from rtchart.inserter.backfill import Backfill
+from rtchart.inserter.batch import Feed
 from rtchart.inserter.service import Inserter, Limits
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
 from rtchart.inserter.venue import MinuteWriter
-from rtchart.inserter.writer import Feed, Writer
+from rtchart.inserter.writer import Writer
 from rtchart.process import options
 from rtchart.process.health import Health
 from rtchart.process.run import Process, run, until_stopped

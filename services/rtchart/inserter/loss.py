@@ -8,7 +8,7 @@ from rtchart.broker.publisher import partition_of
 from rtchart.core.gap import subtract
 from rtchart.core.interval import MINUTE, SECOND
 from rtchart.core.kline import Kline
-from rtchart.core.messages import GapOpened
+from rtchart.core.messages import GapOpened, KlineMessage
 from rtchart.core.symbol import raw_floor
 from rtchart.inserter.batch import Batch
 from rtchart.store import gaps, klines
@@ -20,7 +20,7 @@ UNTOLD = MINUTE
 within seconds of the next one, and that record may have been the first after the cut."""
 
 
-async def lose_gaps(connection: Connection, batch: Batch, rows: Iterable[SymbolRow], partitions: int) -> None:
+async def lose_gaps(connection: Connection, batch: Batch[KlineMessage], rows: Iterable[SymbolRow], partitions: int) -> None:
     """Have the symbols of the lost partitions asked for what they lack already: what filled it may have been cut off too."""
     await gaps.lose(
         connection, [row.symbol_id for row in rows if not row.deleted and _partition(row, partitions) in batch.lost]
@@ -28,7 +28,7 @@ async def lose_gaps(connection: Connection, batch: Batch, rows: Iterable[SymbolR
 
 
 async def lost_gaps(
-    connection: Connection, batch: Batch, rows: Iterable[SymbolRow], partitions: int, now: int
+    connection: Connection, batch: Batch[KlineMessage], rows: Iterable[SymbolRow], partitions: int, now: int
 ) -> list[tuple[int, GapOpened]]:
     """Gaps, each with its symbol's id, for the partitions of which the batch holds the first records after the cut.
 
@@ -62,7 +62,7 @@ def _partition(row: SymbolRow, partitions: int) -> int:
     return partition_of(str(row.identity).encode(), partitions)
 
 
-def _begins(batch: Batch, partition: int) -> tuple[dict[tuple[str, str], int], int]:
+def _begins(batch: Batch[KlineMessage], partition: int) -> tuple[dict[tuple[str, str], int], int]:
     """The first live second of each (exchange, symbol) of the partition, and where those begin that have none in the batch."""
     first: dict[tuple[str, str], int] = {}
     newest = 0
@@ -76,7 +76,7 @@ def _begins(batch: Batch, partition: int) -> tuple[dict[tuple[str, str], int], i
     return first, newest + SECOND
 
 
-def _live(batch: Batch, partition: int) -> Iterator[tuple[int, tuple[str, str]]]:
+def _live(batch: Batch[KlineMessage], partition: int) -> Iterator[tuple[int, tuple[str, str]]]:
     for record, message in zip(batch.records, batch.messages, strict=True):
         if record.partition == partition and isinstance(message, Kline) and message.source == "stream":
             yield message.open_time, (message.exchange, message.symbol)

@@ -12,10 +12,12 @@ import time
 from dataclasses import dataclass
 
 from rtchart.broker.group import Group, KafkaUnavailable, OffsetLost
+from rtchart.core.messages import KlineMessage
 from rtchart.inserter import metrics
-from rtchart.inserter.batch import Batch
+from rtchart.inserter.batch import Batch, Feed
+from rtchart.inserter.plan import read
 from rtchart.inserter.session import Session
-from rtchart.inserter.writer import Feed, Writer
+from rtchart.inserter.writer import Writer
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
 from rtchart.store import offsets
@@ -114,7 +116,7 @@ class Inserter:
             await asyncio.wait({self._work}, timeout=FINISH)
 
     def _begin_batch(self) -> None:
-        self._batch = Batch()
+        self._batch: Batch[KlineMessage] = Batch(read)
         self._due = 0.0
 
     def _begin_work(self, group: Group) -> None:
@@ -187,7 +189,7 @@ class Inserter:
         self._lost -= places.keys()
         group.place(places)
 
-    async def _store(self, group: Group, batch: Batch) -> None:
+    async def _store(self, group: Group, batch: Batch[KlineMessage]) -> None:
         try:
             await self._writer.write(batch)
         except NotOwner as error:

@@ -11,24 +11,21 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from rtchart.broker.group import Record
 from rtchart.core.candle import Candle, of_venue
 from rtchart.core.gap import Range, subtract
 from rtchart.core.interval import MINUTE
 from rtchart.core.kline import InvalidKline, VenueKline, check_venue
 from rtchart.core.messages import Absent, BackfillMessage, DeadLetter, UnreadableRecord, decode_backfill_message
 from rtchart.core.symbol import raw_floor
-from rtchart.inserter import metrics
-from rtchart.inserter.batch import FUTURE, Refusal, letter, name_is_sound
+from rtchart.inserter import metrics, refused
+from rtchart.inserter.batch import FUTURE, Batch, Feed, Refusal, letter, name_is_sound
 from rtchart.inserter.ledger import settle
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
-from rtchart.inserter.writer import Feed, Publish
+from rtchart.inserter.writer import Publish
 from rtchart.process.clock import now_ms
 from rtchart.store import dead_letters, gaps, offsets, venue
 from rtchart.store.database import Connection
-from rtchart.store.failures import is_refusal
-from rtchart.store.offsets import Move
 from rtchart.store.symbols import SymbolRow
 
 
@@ -56,17 +53,14 @@ class Plan:
     absent: dict[int, list[Absent]] = field(default_factory=dict)
     letters: list[DeadLetter] = field(default_factory=list)
     unknown: dict[tuple[str, str], int] = field(default_factory=dict)
-    """As in `rtchart.inserter.batch.Plan`."""
+    """As in `rtchart.inserter.plan.Plan`."""
     dropped_epoch: int = 0
 
 
-def plan(
-    records: Sequence[Record], symbols: Mapping[tuple[str, str], SymbolRow], *, now: int, topic: str, refusal: Refusal | None
-) -> Plan:
-    """Sort the records; with a ``refusal`` they become dead letters, whatever they are."""
+def plan(batch: Batch[BackfillMessage], symbols: Mapping[tuple[str, str], SymbolRow], *, now: int, topic: str) -> Plan:
+    """Sort a batch's records."""
     out = Plan()
-    for record in records:
-        message = refusal or read(record.value or b"")
+    for record, message in zip(batch.records, batch.messages, strict=True):
         if not isinstance(message, Refusal):
             refused = _sort(out, message, symbols, now)
             if refused is None:
@@ -96,7 +90,7 @@ def _sort(out: Plan, message: BackfillMessage, symbols: Mapping[tuple[str, str],
 
 
 class MinuteWriter:
-    """Stores records of the topic, one set after the other."""
+    """Stores batches of the topic, one after the other."""
 
     def __init__(
         self, session: Session, book: Symbols, feed: Feed, publish: Publish, *, clock: Callable[[], int] = now_ms
@@ -108,42 +102,29 @@ class MinuteWriter:
         self._publish = publish
         self._clock = clock
 
-    async def write(self, records: Sequence[Record], moves: Mapping[int, Move], *, refusal: Refusal | None = None) -> None:
-        """Store them, for as long as it takes. ``moves`` say which offsets they are, without a hole, of each partition.
+    async def write(self, batch: Batch[BackfillMessage]) -> None:
+        """As `rtchart.inserter.writer.Writer.write`."""
+        await refused.store(batch, self._write, self._session, self._feed)
 
-        A record that the database refuses is found by halving, and kept as a dead letter. Raises `NotOwner` when another
-        inserter moved the offsets on.
-        """
-        try:
-            work, stored = await self._session.patiently(lambda connection: self._commit(connection, records, moves, refusal))
-        except Exception as error:
-            if not is_refusal(error) or refusal is not None:
-                raise
-            if len(records) == 1:
-                await self.write(records, moves, refusal=Refusal("refused_row", str(error)))
-            else:
-                for half, of_half in _halves(records, moves):
-                    await self.write(half, of_half)
-        else:
-            given = sum(map(len, work.minutes.values()))
-            metrics.MINUTES.labels("stored").inc(stored)
-            metrics.MINUTES.labels("not_needed").inc(given - stored)
-            metrics.MINUTES.labels("dropped_epoch").inc(work.dropped_epoch)
-            for one in work.letters:
-                metrics.DEAD_LETTERS.labels(one.reason).inc()
-            if work.letters:
-                await self._publish(work.letters)
+    async def _write(self, batch: Batch[BackfillMessage]) -> None:
+        work, stored = await self._session.patiently(lambda connection: self._commit(connection, batch))
+        given = sum(map(len, work.minutes.values()))
+        metrics.MINUTES.labels("stored").inc(stored)
+        metrics.MINUTES.labels("not_needed").inc(given - stored)
+        metrics.MINUTES.labels("dropped_epoch").inc(work.dropped_epoch)
+        for one in work.letters:
+            metrics.DEAD_LETTERS.labels(one.reason).inc()
+        if work.letters:
+            await self._publish(work.letters)
 
-    async def _commit(
-        self, connection: Connection, records: Sequence[Record], moves: Mapping[int, Move], refusal: Refusal | None
-    ) -> tuple[Plan, int]:
+    async def _commit(self, connection: Connection, batch: Batch[BackfillMessage]) -> tuple[Plan, int]:
         now, topic = self._clock(), self._feed.topic
-        work = plan(records, self._book.rows, now=now, topic=topic, refusal=refusal)
+        work = plan(batch, self._book.rows, now=now, topic=topic)
         if work.unknown:
             await self._book.ensure(connection, work.unknown)
-            work = plan(records, self._book.rows, now=now, topic=topic, refusal=refusal)
+            work = plan(batch, self._book.rows, now=now, topic=topic)
         async with connection.transaction():
-            await offsets.advance(connection, self._feed.cluster, topic, moves)
+            await offsets.advance(connection, self._feed.cluster, topic, batch.moves)
             if work.letters:
                 await dead_letters.keep(connection, work.letters)
             minutes = [(symbol_id, candle) for symbol_id, of in work.minutes.items() for candle in of.values()]
@@ -199,22 +180,3 @@ async def _whole(connection: Connection, symbol_id: int, rows: Sequence[gaps.Gap
     wanted = [(symbol_id, row.start, row.end) for row in rows]
     whole = (await venue.minutes_there(connection, wanted, whole=True)).get(symbol_id, [])
     return subtract(whole, [row.range for row in rows if row.state == "absent" and (row.start % MINUTE or row.end % MINUTE)])
-
-
-Part = tuple[Sequence[Record], dict[int, Move]]
-
-
-def _halves(records: Sequence[Record], moves: Mapping[int, Move]) -> tuple[Part, Part]:
-    """The first half of records with its offsets, and the second, which continues where the first ends."""
-    positions = {partition: move.read_from for partition, move in moves.items()}
-    middle = len(records) // 2
-    return _part(records[:middle], positions), _part(records[middle:], positions)
-
-
-def _part(records: Sequence[Record], positions: dict[int, int]) -> Part:
-    moves: dict[int, Move] = {}
-    for record in records:
-        move = moves.get(record.partition)
-        moves[record.partition] = Move(positions[record.partition] if move is None else move.read_from, record.offset + 1)
-    positions.update((partition, move.next) for partition, move in moves.items())
-    return records, moves

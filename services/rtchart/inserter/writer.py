@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
+from weakref import WeakKeyDictionary
 
 from rtchart.core.gap import Range
 from rtchart.core.interval import DAY, HOUR, MINUTE
-from rtchart.core.messages import DeadLetter
+from rtchart.core.messages import DeadLetter, KlineMessage
 from rtchart.core.symbol import raw_floor
-from rtchart.inserter import metrics
-from rtchart.inserter.batch import Batch, Plan, Refusal, extend
+from rtchart.inserter import metrics, refused
+from rtchart.inserter.batch import Batch, Feed
 from rtchart.inserter.ledger import concern, settle
 from rtchart.inserter.loss import lose_gaps, lost_gaps
+from rtchart.inserter.plan import Plan, extend
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
 from rtchart.process.clock import now_ms
-from rtchart.process.logs import fields
 from rtchart.process.metrics import observe
 from rtchart.store import dead_letters, gaps, klines, offsets, symbols
 from rtchart.store.database import Connection
-from rtchart.store.failures import is_refusal
 from rtchart.store.klines import Stored
-
-log = logging.getLogger(__name__)
 
 CAREFUL_BATCHES = 20
 """After a second came again, so many batches are not tried the short way, which would be done for nothing."""
@@ -35,15 +31,6 @@ PLAN_AGE = MINUTE
 """Milliseconds for which a plan made ahead is good: after an outage the raw floor is another."""
 
 LATENCIES_PER_BATCH = 100
-
-
-@dataclass(frozen=True)
-class Feed:
-    """What a writer's offsets are of: Kafka's cluster id, the topic's whole name and how many partitions it has."""
-
-    cluster: str
-    topic: str
-    partitions: int
 
 
 Publish = Callable[[Sequence[DeadLetter]], Awaitable[None]]
@@ -61,61 +48,44 @@ class Writer:
         self._book = book
         self._feed = feed
         self._clock = clock
+        self._ahead: WeakKeyDictionary[Batch[KlineMessage], Plan] = WeakKeyDictionary()
+        """Of batches that grow, what their first records ask for."""
         self._careful = 0
         self._hours: set[int] = set()
         """Hours whose partitions are there, as far as is known."""
 
-    async def write(self, batch: Batch) -> None:
+    async def write(self, batch: Batch[KlineMessage]) -> None:
         """Store the batch, for as long as it takes.
 
-        A record that the database refuses is found by halving the batch, and kept as a dead letter. Raises `NotOwner` when
-        another inserter moved its offsets on: what was not stored of the batch by then is that one's.
+        A record that the database refuses is kept as a dead letter. Raises `NotOwner` when another inserter moved its offsets
+        on: what was not stored of the batch by then is that one's.
         """
+        await refused.store(batch, self._write, self._session, self._feed)
+
+    async def _write(self, batch: Batch[KlineMessage]) -> None:
         began = time.monotonic()
-        try:
-            work, stored = await self._session.patiently(lambda connection: self._commit(connection, batch))
-        except Exception as error:
-            if not is_refusal(error):
-                raise
-            if len(batch) == 1 and isinstance(batch.messages[0], Refusal):
-                await self._skip(batch, error)
-                return
-            if len(batch) == 1:
-                log.warning("the database refused a record", extra=fields(error=str(error)))
-                parts: tuple[Batch, ...] = (batch.refused("refused_row", str(error)),)
-            else:
-                parts = batch.halves()
-            for part in parts:
-                await self.write(part)
-        else:
-            self._measure(batch, work, stored, time.monotonic() - began)
-            if work.letters:
-                await self._publish(work.letters)
+        work, stored = await self._session.patiently(lambda connection: self._commit(connection, batch))
+        self._measure(batch, work, stored, time.monotonic() - began)
+        if work.letters:
+            await self._publish(work.letters)
 
-    async def _skip(self, batch: Batch, error: Exception) -> None:
-        """Move on over a record that the database takes not even as a dead letter."""
-        log.error(
-            "skipped a record that the database refuses as a dead letter too",
-            extra=fields(partition=batch.records[0].partition, offset=batch.records[0].offset, error=str(error)),
-        )
-        cluster, topic = self._feed.cluster, self._feed.topic
-        await self._session.patiently(lambda connection: offsets.advance(connection, cluster, topic, batch.moves))
-
-    def prepare(self, batch: Batch) -> Plan:
+    def prepare(self, batch: Batch[KlineMessage]) -> Plan:
         """Do ahead what needs no database, for what the batch got since: while the one before it is being stored, say.
 
         A symbol that was deleted or changed since undoes what was done: its klines are dead, or below another floor.
         """
-        if batch.plan is None or batch.plan.edition != self._book.edition:
-            batch.plan = Plan(self._clock(), self._book.edition)
-        extend(batch.plan, batch, self._book.rows, self._feed.topic)
-        return batch.plan
+        plan = self._ahead.get(batch)
+        if plan is None or plan.edition != self._book.edition:
+            plan = self._ahead[batch] = Plan(self._clock(), self._book.edition)
+        extend(plan, batch, self._book.rows, self._feed.topic)
+        return plan
 
-    async def _commit(self, connection: Connection, batch: Batch) -> tuple[Plan, Stored]:
+    async def _commit(self, connection: Connection, batch: Batch[KlineMessage]) -> tuple[Plan, Stored]:
         now = self._clock()
-        if batch.plan is not None and batch.plan.at < now - PLAN_AGE:
-            batch.plan = None
-        work, batch.plan = self.prepare(batch), None  # what is tried again is planned again
+        if (ahead := self._ahead.get(batch)) is not None and ahead.at < now - PLAN_AGE:
+            del self._ahead[batch]
+        work = self.prepare(batch)
+        del self._ahead[batch]  # what is tried again is planned again
         if work.unknown:
             await self._book.ensure(connection, work.unknown)
             work = Plan(now, self._book.edition)
@@ -174,7 +144,7 @@ class Writer:
         ]
         await gaps.save(connection, changes)
 
-    def _measure(self, batch: Batch, work: Plan, stored: Stored, seconds: float) -> None:
+    def _measure(self, batch: Batch[KlineMessage], work: Plan, stored: Stored, seconds: float) -> None:
         metrics.BATCH_ROWS.observe(len(batch))
         metrics.BATCH_SECONDS.observe(seconds)
         for result, count in (
