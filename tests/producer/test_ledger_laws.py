@@ -202,6 +202,20 @@ class World(RuleBasedStateMachine):
         self.excused.update(range(expected, self.ledger.expected, S))
         self.announce()
 
+    @rule(kept=seconds)
+    def seconds_become_too_old(self, kept: int) -> None:
+        """All but so many of them; what was missed of the others, and is told, is left to who fetches minutes."""
+        floor = self.made - kept * S
+        before = {second for low, high in self.ledger.gaps for second in range(low, high, S)}
+        holes = {second for hole in self.ledger.holes for second in range(hole.start, hole.end, S)}
+        left = {second for low, high in self.ledger.leave(floor) for second in range(low, high, S)}
+        holes -= {second for hole in self.ledger.holes for second in range(hole.start, hole.end, S)}
+        assert left == holes & before <= self.told
+        assert all(second < floor for second in holes)
+        self.excused |= holes
+        self.past = {second for second in self.past if second >= floor}
+        self.requested -= left
+
     @invariant()
     def the_watermark_passes_nothing_that_is_open(self) -> None:
         for second in range(self.first, self.ledger.watermark, S):

@@ -216,6 +216,33 @@ def test_what_was_missed_for_longer_than_seconds_are_kept_is_wanted_as_minutes(d
     assert [(gap.start, gap.end) for gap in track.announcements(T) if gap.end <= floor] == [(gone, floor)]
 
 
+async def test_what_gets_too_old_while_it_is_missing_is_wanted_as_minutes() -> None:
+    """Of a gap that everybody was told of; its seconds are not asked for any more, and the watermark waits no longer."""
+    world = World(desired=DesiredSymbol("sim", "A", 1, kline_hours=1, history_days=2))
+    track = world.producer.tracks["A"]
+    await world.seconds(3)
+    missed = (world.next, world.next + 30 * SECOND)
+    world.local += 30 * SECOND
+    world.next += 30 * SECOND
+    await world.seconds(1)
+    ledger = track.ledger
+    assert ledger is not None and ledger.gaps == [missed]
+    track.minutes.want(2, world.clock.now(), listed_day=0)
+    track.minutes.left.clear()
+
+    world.local += 2 * HOUR
+    floor = track.desired.raw_floor(world.clock.now())
+    assert floor > world.next
+    world.producer.tick()
+    assert [(gap.start, gap.end) for gap in world.gaps] == [missed, (world.next, ledger.expected)]
+    assert ledger.gaps == [(floor, ledger.expected)]  # of the silence since, what is not too old
+    assert track.minutes.left == [(missed[0] // MINUTE * MINUTE, floor)]
+    assert track.state("one", world.clock.now(), 0).minutes == tuple(track.minutes.left)
+    ledger.mark()
+    ledger.acknowledged()
+    assert ledger.watermark == floor
+
+
 async def test_seconds_that_are_missing_go_first(looked: Callable[[int], Awaitable[object]]) -> None:
     async with Filling() as filling:
         await filling.world.seconds(1)

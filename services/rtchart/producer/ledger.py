@@ -280,6 +280,23 @@ class Ledger:
             self._open(*part, reason, now, kind="request", announced=reason == "offset_lost")
         self._open_again(start, end, reason, now)
 
+    def leave(self, floor: int) -> list[Range]:
+        """Ask for no second before ``floor`` any more: none is kept. What of this was missed, and everybody was told so.
+
+        A gap that nobody was told of yet is kept until then.
+        """
+        left: list[Range] = []
+        holes: list[Hole] = []
+        for hole in self.holes:
+            for part in cut(hole, (floor,)):
+                missed = part.kind in ("gap", "request")
+                if part.start >= floor or (missed and not part.announced):
+                    holes.append(part)
+                elif missed:
+                    left.append((part.start, part.end))
+        self.holes = holes
+        return normal(left)
+
     def unannounced(self, start: int, end: int) -> None:
         """The announcement of these holes did not get through."""
         for hole in self.holes:

@@ -242,7 +242,7 @@ class Producer:
     # ── What time and Kafka do ──────────────────────────────────────────────────────────────────────────────────────────
 
     def tick(self) -> None:
-        """Open gaps for who is silent, and announce what is to be announced."""
+        """Open gaps for who is silent, announce what is to be announced, and give up what is too old."""
         if not self.clock.known:
             return
         now = self.clock.now()
@@ -263,6 +263,7 @@ class Producer:
                 ledger.on_tick(now)
             if not self.outbox.full:
                 out += track.announcements(now)
+            track.age(now)
         self.outbox.put(out)
 
     async def keep_ticking(self) -> None:

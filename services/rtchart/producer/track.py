@@ -144,6 +144,15 @@ class Track:
         self.recorded = self.recorded and bool(states)
         self.ledger = None
 
+    def age(self, now: int) -> None:
+        """What was missing for so long that its seconds are not stored any more is wanted as minutes, as at the start."""
+        if self.ledger is None or not self.ledger.holes:
+            return
+        floor = self.desired.raw_floor(now)
+        if self.ledger.holes[0].start < floor and (left := self.ledger.leave(floor)):
+            self._too_old += left
+            self.minutes.add(left)
+
     def announcements(self, now: int) -> list[GapOpened]:
         """The gaps that are to be published now."""
         if self.ledger is None:
