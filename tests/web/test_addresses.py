@@ -58,6 +58,18 @@ def test_what_stands_before_a_strangers_address_changes_nothing(written: list[st
     assert known.key("10.1.1.1", [*written, str(stranger)]) == known.key(str(stranger), [])
 
 
+def test_a_proxy_that_is_not_named_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    known = Addresses(Limits(proxies=PROXIES))
+    known.key("10.1.1.1", ["203.0.113.7"])
+    known.key("192.0.2.1", [])
+    Addresses().key("192.0.2.1", ["203.0.113.7"])  # where no address has a limit it does not matter
+    assert not caplog.records
+    for _ in range(2):
+        known.key("192.0.2.1", ["203.0.113.7"])
+    (record,) = caplog.records
+    assert "--trusted-proxies" in record.getMessage() and record.__dict__["fields"]["peer"] == "192.0.2.1"
+
+
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0.0/33", "everybody", "10.0.0.0/8;::/0"])
 def test_networks_that_are_none_are_told(text: str) -> None:
     with pytest.raises(UserError, match="write it like 10"):

@@ -8,13 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rtchart.core.errors import UserError
+from rtchart.process.logs import fields
 from rtchart.web.bucket import Bucket
 from rtchart.web.channel import Client
+
+log = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -97,6 +101,7 @@ class Addresses:
         """With sockets."""
         self._absent: OrderedDict[str, Visitor] = OrderedDict()
         """Without, the one that has been quiet the longest first."""
+        self._warned = False
 
     def __len__(self) -> int:
         return len(self._present) + len(self._absent)
@@ -133,7 +138,10 @@ class Addresses:
         address = _address(peer or "")
         if address is None:
             return NOBODY
-        for text in reversed(_listed(forwarded)) if self._trusted(address) else ():
+        trusted = self._trusted(address)
+        if forwarded and not trusted:
+            self._warn(address)
+        for text in reversed(_listed(forwarded)) if trusted else ():
             before = _address(text)
             if before is None:
                 break
@@ -141,6 +149,16 @@ class Addresses:
             if not self._trusted(address):
                 break
         return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+    def _warn(self, address: _Address) -> None:
+        """Once, because anybody can write that header."""
+        if not self._warned and self.limits != NO_LIMITS:
+            self._warned = True
+            log.warning(
+                "X-Forwarded-For is not believed: all who come by this address count as one. If it is a proxy of yours, "
+                "name its network in --trusted-proxies",
+                extra=fields(peer=str(address)),
+            )
 
     def _trusted(self, address: _Address) -> bool:
         return any(address in network for network in self.limits.proxies)

@@ -7,7 +7,7 @@ import { token } from "./token.js";
 /** A request that came back with an error, or not at all; the message is for people. */
 export class ApiError extends Error {}
 
-/** The server wants a token, or another one. */
+/** The server wants a token, or another one. Not raised when there is another one by now. */
 export class Unauthorized extends ApiError {}
 
 /**
@@ -17,16 +17,17 @@ export class Unauthorized extends ApiError {}
 async function get(path, query = {}) {
   const url = new URL(`api/v1/${path}`, document.baseURI);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
+  const given = token();
   let response;
   try {
-    const headers = { accept: "application/json", ...(token() && { authorization: `Bearer ${token()}` }) };
+    const headers = { accept: "application/json", ...(given && { authorization: `Bearer ${given}` }) };
     response = await fetch(url, { headers });
   } catch {
     throw new ApiError("the server does not answer");
   }
   if (!response.ok) {
     const problem = await response.json().catch(() => null);
-    const Kind = response.status === 401 ? Unauthorized : ApiError;
+    const Kind = response.status === 401 && given === token() ? Unauthorized : ApiError;
     throw new Kind(problem?.detail ?? problem?.title ?? `the server answered ${response.status}`);
   }
   return response.json();
@@ -37,6 +38,9 @@ async function get(path, query = {}) {
  * @returns {Promise<SymbolInfo[]>}
  */
 export const symbols = async () => (await get("symbols")).symbols;
+
+/** Ask for little, and raise what the server says against it: `ApiError`. */
+export const knock = () => get("status");
 
 /**
  * The page of candles before `end` (ms), oldest first. Raises `ApiError`.

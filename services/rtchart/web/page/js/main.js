@@ -185,7 +185,7 @@ async function loadSymbols() {
 /** A socket that is refused does not say why, and the API does: the token may be another one by now. */
 async function askWhy() {
   try {
-    await api.symbols();
+    await api.knock();
   } catch (error) {
     if (error instanceof api.Unauthorized) askToken();
   }
