@@ -209,11 +209,21 @@ def test_a_quiet_connection_is_asked_and_tolerated_while_it_answers() -> None:
 
 def test_a_dead_connection_is_left_although_no_error_came() -> None:
     made = connected("A", "B")
-    assert sent(made, 3.4) == []
-    assert [message["method"] for message in sent(made, 3.6)] == ["LIST_SUBSCRIPTIONS"]
-    assert made.verdict(6.0) is KEEP
-    assert made.verdict(6.2) == Rotate("no kline, and no answer to LIST_SUBSCRIPTIONS for 2.5 s")  # while it may yet live
-    assert made.verdict(8.7) == Reconnect("no answer to LIST_SUBSCRIPTIONS for 5 s")
+    assert sent(made, 2.4) == []
+    assert [message["method"] for message in sent(made, 2.6)] == ["LIST_SUBSCRIPTIONS"]
+    assert made.verdict(4.0) is KEEP
+    assert made.verdict(4.2) == Rotate("no kline, and no answer to LIST_SUBSCRIPTIONS for 1.5 s")  # while it may yet live
+    assert made.verdict(7.7) == Reconnect("no answer to LIST_SUBSCRIPTIONS for 5 s")
+
+
+def test_who_looks_when_it_is_due_leaves_a_dead_connection_in_time() -> None:
+    made, now, looks = connected("A"), 1.0, 0
+    while made.verdict(now) is KEEP:
+        sent(made, now)
+        now += made.due(now)
+        looks += 1
+    assert now < 1.0 + 1.5 + 1.5 + 0.2
+    assert looks < 10
 
 
 def test_silence_has_an_end_even_when_the_server_answers() -> None:

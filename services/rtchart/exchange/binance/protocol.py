@@ -21,6 +21,9 @@ PATH = "/stream"
 
 _TOO_MANY_SUBSCRIPTIONS = 4
 
+_LONGEST_WAIT = 1.0
+"""Seconds between two looks at a connection that says nothing."""
+
 
 class Timing(msgspec.Struct, frozen=True):
     """When patience ends, in seconds."""
@@ -29,9 +32,9 @@ class Timing(msgspec.Struct, frozen=True):
     """A request without an answer: the connection is dead, or the request was one that the server swallows."""
     first_kline: float = 5.0
     """Subscribed, and nothing came at all."""
-    quiet: float = 2.5
+    quiet: float = 1.5
     """No kline: the server is asked whether it still knows our subscriptions. One quiet symbol among others is no matter."""
-    doubt: float = 2.5
+    doubt: float = 1.5
     """That question has no answer: another connection is opened, before this one is known to be dead."""
     unseen: float = 5.0
     """Subscribed, others come, and of this symbol nothing did: it is subscribed again. Then twice as long, up to
@@ -201,7 +204,16 @@ class Protocol:
 
     def due(self, now: float) -> float:
         """Seconds after which `outgoing` and `verdict` have to be asked again, if nothing comes before."""
-        return max(self._window.delay(now), 0.01) if self._todo else 1.0
+        if self._todo:
+            return max(self._window.delay(now), 0.01)
+        if self._first_kline_at is None:
+            return _LONGEST_WAIT
+        asked = next(iter(self._requests.values()), None)
+        if asked is not None:
+            at = asked.sent_at + self._timing.doubt
+        else:
+            at = max(self._last_kline_at, self._probed_at) + self._timing.quiet
+        return min(max(at - now, 0.05), _LONGEST_WAIT)
 
     def verdict(self, now: float) -> Verdict:
         """Whether the connection is still good."""
