@@ -215,9 +215,9 @@ async def main(count: int, seconds: float, rounds: int, days: int) -> None:
         if alone and beside:
             before, now = statistics.median(alone), statistics.median(beside)
             print(f"  {title:36} {before:8.1f} ms alone {now:8.1f} ms beside it   ratio {now / before:.2f}")
-    for kind, of in found.items():
-        each = ", ".join(f"{name} {statistics.median(turn[name] for turn in of.cpu):.0%}" for name in of.cpu[0])
-        print(f"  of a core, {kind} it: {each}")
+    for kind, turns in found.items():
+        shares = ", ".join(f"{name} {statistics.median(turn[name] for turn in turns.cpu):.0%}" for name in turns.cpu[0])
+        print(f"  of a core, {kind} it: {shares}")
     print(f"  minutes of history stored meanwhile  {statistics.median(found['with'].minutes):8,.0f} a second")
     each = written / records
     print(f"  on Kafka {each:.0f} bytes each, {each * 525_600 / 1e6:.0f} MB a symbol's year")

@@ -56,14 +56,14 @@ class Cost(NamedTuple):
     postgres: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class Record:
     """A record as Kafka would hand it over."""
 
     partition: int
     offset: int
     timestamp: int
-    value: bytes
+    value: bytes | None
 
 
 def material(symbols: int, seconds: int) -> list[Record]:

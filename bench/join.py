@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import statistics
 import sys
@@ -27,7 +26,6 @@ import psutil
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
-from bench.processes import NO_LIMITS
 from rtchart.local.ports import free_ports
 
 GOALS = {"manifest → its candle on a socket": 3.0, "SIGTERM → nothing left": 5.0}
@@ -53,7 +51,6 @@ async def started(folder: Path, port: int) -> AsyncIterator[Process]:
         *(sys.executable, "-m", "rtchart", "up", "--exchange", "sim", "--data-dir", str(folder), "--port", str(port)),
         stdout=PIPE,
         stderr=STDOUT,
-        env={**os.environ, **NO_LIMITS},
     )
     assert process.stdout
     said = b""

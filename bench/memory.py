@@ -231,9 +231,7 @@ async def _publish(cluster: Cluster, symbols: Sequence[str], start: int, end: in
         for time_ in range(start, end, SECOND):
             price = f"{time_ // SECOND % 100_000}.25000000"
             figures = (price, price, price, price, "0.00701000", "697.57000000", 4, "0.00100000", "99.51000000")
-            acked = publisher.publish(
-                [Kline("sim", symbol, time_, *figures, time_ + 1_020, "stream", 1) for symbol in symbols]  # type: ignore[arg-type]
-            )
+            acked = publisher.publish([Kline("sim", symbol, time_, *figures, time_ + 1_020, "stream", 1) for symbol in symbols])
             if time_ // SECOND % 10 == 0:
                 await acked
     return len(symbols) * (end - start) // SECOND

@@ -80,7 +80,7 @@ async def _row(connection: Connection, table: str) -> float:
            ) AS every (relation)""",
         table,
     )
-    return float(size) / await connection.fetchval(f"SELECT count(*) FROM {table}")
+    return float(size) / int(await connection.fetchval(f"SELECT count(*) FROM {table}"))
 
 
 # ── Processes ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, NamedTuple
 
 import pytest
 
 from rtchart.sim.catalogue import CATALOGUE
 from tests.chaos.world import World
+from tests.waiting import wait_until
 
 
 class Case(NamedTuple):
@@ -26,14 +28,14 @@ CASES = [
     Case({"fault": "disconnect"}),
     Case({"fault": "disconnect", "code": 1008, "reason": "Too many requests"}),
     Case({"fault": "disconnect", "code": 1001}, 80),
-    Case({"fault": "refuse_handshakes", "status": 503}, 30),
+    Case({"fault": "refuse_handshakes", "status": 503}, 60),
     Case({"fault": "half_open"}),
     Case({"fault": "half_open"}, 60),
     Case({"fault": "pings_unanswered"}, 60),
     Case({"fault": "shutdown", "notice": 0}),
     Case({"fault": "shutdown", "notice": 100}),
     Case({"fault": "aging", "lifetime": 50}, 60),
-    Case({"fault": "silent_subscriptions"}, 20),
+    Case({"fault": "silent_subscriptions"}, 80),
     Case({"fault": "few_streams", "streams": 2}, 60),
     Case({"fault": "mute", "symbols": ONE}, 90),
     Case({"fault": "mute"}, 90),
@@ -60,6 +62,8 @@ CASES = [
     Case({"fault": "clock", "ahead": -5}, 90),
 ]
 
+OF_CONNECTIONS = ("refuse_handshakes", "silent_subscriptions", "few_streams")
+"""Faults that only a new connection meets."""
 OF_REST = ("too_many_requests", "rest_status", "rest_hangs", "rest_cut", "rest_few_rows")
 
 
@@ -76,6 +80,11 @@ async def test_alone(at: World, case: Case, figure: Any) -> None:
         number = at.director.begin(CATALOGUE["skip"](share=0.5), case.lasts)
         await at.have(case.lasts, **case.written)
         at.director.end(number)
+    elif case.written["fault"] in OF_CONNECTIONS:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(at.have(case.lasts, **case.written))
+            await wait_until(lambda: at.director.running)
+            at.director.begin(CATALOGUE["disconnect"]())
     else:
         await at.have(case.lasts, **case.written)
     back = await at.live_again()

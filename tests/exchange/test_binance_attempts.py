@@ -16,6 +16,7 @@ from rtchart.exchange.binance import limits
 from rtchart.exchange.binance import stream as stream_module
 from rtchart.exchange.binance.attempts import FIRST_WAIT, KNOCK, MAX_BACKOFF, Attempts, back_off, first_wait
 from rtchart.exchange.binance.stream import BinanceStream
+from rtchart.exchange.clock import VenueClock
 from rtchart.sim.catalogue import fault
 from rtchart.sim.exchange import Config, Exchange
 from rtchart.sim.listing import listings
@@ -61,7 +62,7 @@ class Counted:
 async def many(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Counted, Director]]:
     exchange = Exchange(Config(symbols=tuple(SYMBOLS)))
     async with exchange.serve() as address, Director(exchange.faults, exchange.clock) as director:
-        stream = BinanceStream(Venue("sim", address.ws, address.rest), per_connection=1)
+        stream = BinanceStream(Venue("sim", address.ws, address.rest), VenueClock(), per_connection=1)
         counted = Counted(exchange, stream)
         count = stream.attempts._window.add
         monkeypatch.setattr(stream.attempts._window, "add", lambda now: (counted.attempts.append(now), count(now)))
@@ -115,7 +116,7 @@ async def test_an_exchange_that_names_a_time_is_left_alone_until_then() -> None:
             pass
         with pytest.raises(InvalidStatus):
             await connect(address.ws + "/ws")
-        stream = BinanceStream(Venue("sim", address.ws, address.rest))
+        stream = BinanceStream(Venue("sim", address.ws, address.rest), VenueClock())
         stream.want({"BTCUSDT": 1})
 
         async def sink(batch: Batch) -> None:

@@ -28,6 +28,14 @@ def answer(to: Protocol, now: float, **document: Any) -> list[Any]:
     return to.receive([msgspec.json.encode(document)], 0, now).events
 
 
+def still(to: Protocol, now: float, *listed: str) -> list[dict[str, Any]]:
+    """What is sent besides the question for the list, which is answered."""
+    messages = sent(to, now)
+    for message in messages:
+        answer(to, now, result=[f"{each.lower()}@kline_1s" for each in listed], id=message["id"])
+    return [message for message in messages if message["method"] != "LIST_SUBSCRIPTIONS"]
+
+
 def connected(*symbols: str) -> Protocol:
     """Subscribed and acknowledged at 0 s, first kline of the first symbol at 1 s."""
     made = protocol(*symbols)
@@ -95,7 +103,9 @@ def test_one_bad_name_is_found_and_refused_alone(bare: bool) -> None:
     made, refused, streams, now = protocol("A", "B", "BAD", "C", "D"), [], set(), 0.0
     for _ in range(20):
         for message in sent(made, now):
-            if "bad@kline_1s" not in message["params"]:
+            if message["method"] == "LIST_SUBSCRIPTIONS":
+                answer(made, now, result=sorted(streams), id=message["id"])
+            elif "bad@kline_1s" not in message["params"]:
                 streams.update(message["params"])
                 answer(made, now, result=None, id=message["id"])
             elif bare:
@@ -116,7 +126,7 @@ def test_a_venue_with_a_lower_limit_refuses_at_once() -> None:
     (again,) = sent(made, 4.1)  # the limit may be gone
     assert again["params"] == ["a@kline_1s", "b@kline_1s"]
     answer(made, 4.2, result=None, id=again["id"])
-    assert sent(made, 9.0) == []
+    assert still(made, 9.0, "A", "B") == []
 
 
 def test_what_is_refused_by_itself_is_asked_for_again_after_long() -> None:
@@ -158,8 +168,41 @@ def test_no_first_frame() -> None:
     made = protocol("A")
     (message,) = sent(made, 0.0)
     answer(made, 1.0, result=None, id=message["id"])
-    assert made.verdict(5.9) is KEEP
-    assert made.verdict(6.1) == Reconnect("subscribed, and no kline for 5 s")
+    assert made.verdict(60.9) is KEEP  # the market may be quiet
+    assert made.verdict(61.1) == Reconnect("subscribed, and no kline for 60 s")
+    made.missed("A", 5.0)  # it is not
+    assert made.verdict(5.0) == Reconnect("subscribed, and no kline for 2 s")
+
+
+def test_a_connection_that_dies_before_its_first_kline_is_left_as_soon_as_any() -> None:
+    made = protocol("A")
+    (message,) = sent(made, 0.0)
+    answer(made, 1.0, result=None, id=message["id"])
+    assert sent(made, 2.4) == []
+    assert [message["method"] for message in sent(made, 2.6)] == ["LIST_SUBSCRIPTIONS"]
+    assert made.verdict(4.2) == Rotate("no kline, and no answer to LIST_SUBSCRIPTIONS for 1.5 s")
+
+
+def test_after_a_connection_that_brought_nothing_of_what_there_was_the_next_has_less_time() -> None:
+    made = protocol("A")
+    made.missed(None, 0.0)
+    (message,) = sent(made, 0.0)
+    answer(made, 0.5, result=None, id=message["id"])
+    assert still(made, 2.4, "A") == sent(made, 2.4) == []
+    assert made.verdict(2.4) is KEEP
+    assert made.due(2.4) == pytest.approx(0.1)
+    assert made.verdict(2.6) == Reconnect("subscribed, and no kline for 2 s")
+    made.receive([klines.frame("A")], 0, 2.6)
+    assert made.verdict(2.6) is KEEP
+
+
+def left_alone(made: Protocol, now: float) -> bool:
+    """Whether nothing of A and B is subscribed again for a long time, while A comes."""
+    for time in range(1, 700):
+        made.receive([klines.frame("A")], 0, now + time)
+        if still(made, now + time, "A", "B"):
+            return False
+    return True
 
 
 def test_a_symbol_that_falls_silent_is_no_silent_connection() -> None:
@@ -191,7 +234,7 @@ def test_a_symbol_that_was_never_heard_of_is_subscribed_again_with_ever_more_pat
     waits = [later - time for time, later in zip([0.0, *times], times, strict=False)]
     assert waits == [pytest.approx(wait, abs=3.0) for wait in (5, 10, 20, 40, 80, 160, 300, 300)]
     made.receive([klines.frame("B")], 0, now)
-    assert [message for time in range(700) for message in sent(made, now + time) if message["method"] == "SUBSCRIBE"] == []
+    assert left_alone(made, now)
 
 
 def test_a_quiet_connection_is_asked_and_tolerated_while_it_answers() -> None:
@@ -224,6 +267,38 @@ def test_who_looks_when_it_is_due_leaves_a_dead_connection_in_time() -> None:
         looks += 1
     assert now < 1.0 + 1.5 + 1.5 + 0.2
     assert looks < 10
+
+
+def test_who_answers_and_brings_nothing_of_what_there_is_is_replaced() -> None:
+    made, now = connected("A", "B"), 1.0
+    while now < 30.0:
+        now += 1.0
+        for message in sent(made, now):
+            answer(made, now, result=["a@kline_1s", "b@kline_1s"], id=message["id"])
+        assert made.verdict(now) is KEEP
+    made.missed("A", now)
+    assert made.verdict(now) == Rotate("no kline for 2 s, and the exchange has some")
+    made.receive([klines.frame("B")], 0, now)
+    assert made.verdict(now) is KEEP
+
+
+def test_a_symbol_that_falls_silent_while_the_exchange_has_it_is_subscribed_again() -> None:
+    made, now, again = connected("A", "B"), 1.0, []
+    made.receive([klines.frame("B")], 0, now)
+    while now < 60.0:
+        now += 1.0
+        made.receive([klines.frame("A")], 0, now)
+        if now % 10 == 0:
+            made.missed("B", now)
+        for message in sent(made, now):
+            if message["method"] == "SUBSCRIBE":
+                assert message["params"] == ["b@kline_1s"]
+                again.append(now)
+            answer(made, now, result=["a@kline_1s", "b@kline_1s"], id=message["id"])
+        assert made.verdict(now) is KEEP
+    assert again == [pytest.approx(time, abs=2.0) for time in (17, 29, 51)]
+    made.receive([klines.frame("B")], 0, now)
+    assert left_alone(made, now)
 
 
 def test_silence_has_an_end_even_when_the_server_answers() -> None:

@@ -14,6 +14,7 @@ from rtchart.core.interval import SECOND
 from rtchart.exchange.base import Batch, Lost, Venue
 from rtchart.exchange.binance.protocol import Timing
 from rtchart.exchange.binance.stream import BinanceStream
+from rtchart.exchange.clock import VenueClock
 from rtchart.sim.catalogue import fault
 from rtchart.sim.exchange import Config, Exchange
 from rtchart.sim.listing import listings
@@ -51,7 +52,9 @@ class Seconds:
 async def streaming(timing: Timing) -> AsyncIterator[tuple[Exchange, Director, Seconds]]:
     exchange, seconds = Exchange(Config(symbols=tuple(SYMBOLS), rate=RATE)), Seconds()
     async with exchange.serve() as address, Director(exchange.faults, exchange.clock) as director:
-        stream = BinanceStream(Venue("sim", address.ws, address.rest), timing=timing, per_connection=PER_CONNECTION)
+        stream = BinanceStream(
+            Venue("sim", address.ws, address.rest), VenueClock(), timing=timing, per_connection=PER_CONNECTION
+        )
         stream.want(dict.fromkeys(SYMBOLS, 1))
         running = asyncio.create_task(stream.run(seconds.take))
         try:

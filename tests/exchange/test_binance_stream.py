@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from rtchart.exchange.base import Batch, Connected, Event, Lost, Venue
 from rtchart.exchange.binance.socket import HIGH_WATER, BatchConnection, open_socket
 from rtchart.exchange.binance.stream import BinanceStream
+from rtchart.exchange.clock import VenueClock
 from tests.exchange import klines
 from tests.exchange.servers import StreamServer, stream_server
 from tests.waiting import wait_until
@@ -37,7 +38,7 @@ class Sink:
 
 @asynccontextmanager
 async def streaming(url: str, *symbols: str) -> AsyncIterator[tuple[BinanceStream, Sink]]:
-    stream, sink = BinanceStream(Venue("binance", url, "")), Sink()
+    stream, sink = BinanceStream(Venue("binance", url, ""), VenueClock()), Sink()
     stream.want(dict.fromkeys(symbols, 1))
     task = asyncio.create_task(stream.run(sink))
     try:
@@ -132,12 +133,31 @@ async def test_makes_before_it_breaks() -> None:
         assert sink.events(Lost) == []
 
 
+async def test_a_connection_that_brings_nothing_of_what_there_is_is_replaced_until_one_does() -> None:
+    """The exchange acknowledges and is silent; others know that it has klines."""
+    async with stream_server() as server, streaming(server.url, "A", "B") as (stream, sink):
+        await subscribed(server, "A", "B")
+        await wait_until(lambda: server.clients[0].requests[-1]["method"] == "LIST_SUBSCRIPTIONS")
+        stream.missed("A", klines.OPEN_TIME)  # before there was this connection
+        stream.clock.set(klines.OPEN_TIME + 10_000)
+        await wait_until(lambda: [each["method"] for each in server.clients[0].requests].count("LIST_SUBSCRIPTIONS") == 2)
+        stream.missed("A", klines.OPEN_TIME + 11_000)
+        assert len(server.clients) == 1
+        stream.missed("A", klines.OPEN_TIME + 60_000)
+        await wait_until(lambda: len(server.clients) == 3)  # the second had little time, though nobody said it again
+        await subscribed(server, "A", "B")
+        last = server.clients[-1]
+        await last.kline("B")
+        await wait_until(lambda: sink.seconds)
+        assert server.open == [last]
+
+
 async def test_a_defect_in_the_sink_is_not_swallowed() -> None:
     async def sink(batch: Batch) -> None:
         raise ZeroDivisionError
 
     async with stream_server() as server:
-        stream = BinanceStream(Venue("binance", server.url, ""))
+        stream = BinanceStream(Venue("binance", server.url, ""), VenueClock())
         stream.want({"A": 1})
         task = asyncio.create_task(stream.run(sink))
         await subscribed(server, "A")

@@ -94,6 +94,17 @@ def test_a_gap_that_reaches_below_the_raw_floor_closes_above_it():
     assert ledger.told() == [(0, 6, "open"), (6, 10, "repaired")]
 
 
+def test_a_gap_that_the_raw_floor_reaches_closes_above_it():
+    ledger = Ledger()
+    ledger.step(gaps=[(0, 10)])
+    ledger.step(seconds=[8], floor=6)
+    assert ledger.told() == [(0, 6, "open"), (6, 10, "open")]
+    ledger.step(seconds=[6, 7, 9], floor=6)
+    assert ledger.told() == [(0, 6, "open"), (6, 10, "repaired")]
+    ledger.step(absent=[(0, 6)], floor=6)
+    assert ledger.told() == [(0, 6, "absent"), (6, 10, "repaired")]
+
+
 ranges = st.tuples(st.integers(0, 30), st.integers(1, 12)).map(lambda r: (r[0], r[0] + r[1]))
 steps = st.lists(
     st.fixed_dictionaries(

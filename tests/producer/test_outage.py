@@ -58,8 +58,15 @@ class Kafka:
 class Silent:
     """A stream that says nothing by itself."""
 
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+        """The seconds that it was told it missed."""
+
     def want(self, symbols: Mapping[str, int]) -> None:
         pass
+
+    def missed(self, symbol: str, open_time: int) -> None:
+        self.told.append((symbol, open_time))
 
     async def run(self, sink: Sink) -> None:
         raise NotImplementedError
@@ -102,7 +109,8 @@ class World:
         self.clock = VenueClock(local=lambda: self.local)
         self.clock.set(T)
         self.kafka = Kafka()
-        self.producer = Producer("sim", Silent(), self.clock, Health(), states=states, in_flight=100, history=history)
+        self.stream = Silent()
+        self.producer = Producer("sim", self.stream, self.clock, Health(), states=states, in_flight=100, history=history)
         self.producer.outbox.open(self.kafka)
         self.producer.desire({"sim:A": desired})
         self.producer.tracks["A"].recorded = True  # there are no states here

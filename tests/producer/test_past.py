@@ -233,14 +233,37 @@ async def test_what_gets_too_old_while_it_is_missing_is_wanted_as_minutes() -> N
     world.local += 2 * HOUR
     floor = track.desired.raw_floor(world.clock.now())
     assert floor > world.next
-    world.producer.tick()
-    assert [(gap.start, gap.end) for gap in world.gaps] == [missed, (world.next, ledger.expected)]
+    for _ in range(3):
+        world.producer.tick()
+    assert [(gap.start, gap.end) for gap in world.gaps] == [missed, (world.next, ledger.expected)]  # each is told once
     assert ledger.gaps == [(floor, ledger.expected)]  # of the silence since, what is not too old
     assert track.minutes.left == [(missed[0] // MINUTE * MINUTE, floor)]
     assert track.state("one", world.clock.now(), 0).minutes == tuple(track.minutes.left)
     ledger.mark()
     ledger.acknowledged()
     assert ledger.watermark == floor
+    track.unannounced(*missed)  # its word was lost after all
+    assert [(gap.start, gap.end) for gap in track.announcements(world.clock.now())] == [missed]
+
+
+async def test_a_second_is_no_longer_asked_for_when_it_would_come_too_late_and_is_given_up_later() -> None:
+    """The inserter stores none below the floor of its own clock, and settles no gap above it by minutes."""
+    world = World(desired=DesiredSymbol("sim", "A", 1, kline_hours=1, history_days=2))
+    track = world.producer.tracks["A"]
+    await world.seconds(3)
+    missed = (world.next, world.next + 30 * SECOND)
+    world.local += 30 * SECOND
+    world.next += 30 * SECOND
+    await world.seconds(1)
+    ledger = track.ledger
+    assert ledger is not None and ledger.gaps == [missed]
+    falls = -(-missed[1] // HOUR) * HOUR + HOUR  # when the floor passes it
+    for before, asks, keeps in ((90, True, True), (30, False, True), (-30, False, True), (-90, False, False)):
+        now = falls - before * SECOND
+        track.age(now)
+        asked = track.ask(now)
+        ledger.asked(now - HOUR)  # as if nothing had been asked
+        assert (asked == missed, missed in ledger.gaps) == (asks, keeps)
 
 
 async def test_seconds_that_are_missing_go_first(looked: Callable[[int], Awaitable[object]]) -> None:

@@ -23,6 +23,24 @@ from tests.waiting import wait_until
 NOTHING_YET = {"stream": "no kline came from sim yet"}
 
 
+async def test_the_stream_is_told_of_seconds_that_it_should_have_brought_and_of_no_others() -> None:
+    world = World()
+    await world.seconds(3)
+    world.next += SECOND
+    await world.seconds(2)  # a step: the stream goes on
+    repairing = asyncio.create_task(keep_repairing(world.producer, Rest(world.clock)))
+    try:
+        await wait_until(lambda: world.producer.tracks["A"].ledger.holes == [])  # type: ignore[union-attr]
+        assert world.stream.told == []
+        world.local += 10 * SECOND
+        world.producer.tick()
+        await wait_until(lambda: world.stream.told)
+        assert world.stream.told == [("A", world.clock.now() // SECOND * SECOND - 2 * SECOND)]
+    finally:
+        repairing.cancel()
+        await asyncio.wait([repairing])
+
+
 class Odd(Rest):
     """Has rows that are no klines, for all that it is asked."""
 

@@ -62,7 +62,7 @@ def test_a_proxy_that_is_not_named_is_told_of_once(caplog: pytest.LogCaptureFixt
     known = Addresses(Limits(proxies=PROXIES))
     known.key("10.1.1.1", ["203.0.113.7"])
     known.key("192.0.2.1", [])
-    Addresses().key("192.0.2.1", ["203.0.113.7"])  # where no address has a limit it does not matter
+    Addresses(Limits(0, 0, 0, PROXIES)).key("192.0.2.1", ["203.0.113.7"])  # where no address has a limit it does not matter
     assert not caplog.records
     for _ in range(2):
         known.key("192.0.2.1", ["203.0.113.7"])

@@ -82,6 +82,9 @@ class Stream(Protocol):
     def want(self, symbols: Mapping[str, int]) -> None:
         """From now on stream exactly these symbols, each with the epoch that its klines carry."""
 
+    def missed(self, symbol: str, open_time: int) -> None:
+        """The venue has this second of the symbol, which should have come by now: not it is quiet, the stream is."""
+
     async def run(self, sink: Sink) -> None:
         """Stream until cancelled."""
 

@@ -51,7 +51,7 @@ def connect(venue: Venue, clock: VenueClock) -> tuple[Stream, Rest]:
     """The venue's stream and REST client; both feed the clock. Every known venue speaks Binance's protocol so far."""
     from rtchart.exchange.binance.stream import BinanceStream
 
-    return BinanceStream(venue), connect_rest(venue, clock)
+    return BinanceStream(venue, clock), connect_rest(venue, clock)
 
 
 def connect_rest(

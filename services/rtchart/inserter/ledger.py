@@ -34,14 +34,18 @@ def settle(
     ``known`` are its rows, open or absent, that overlap anything else here; ``stored`` are the seconds of `concern` that are
     in the database, this batch's included. A gap is repaired when each of its seconds is stored; what of it the exchange
     lacks too becomes a row of its own, absent; a partly filled one stays open as it is. A gap that reaches below the raw
-    ``floor`` is opened as two, because the seconds of one part alone can still come. ``unannounced`` is the reason of what the
+    ``floor`` is two, because the seconds of one part alone can still come. ``unannounced`` is the reason of what the
     exchange lacks without a gap that was announced for it.
     """
     present = normal(stored)
-    rows = [*known, *_opened(symbol_id, known, opened, floor)]
+    cut = {row.gap_id: row._replace(end=floor) for row in known if row.state == "open" and row.start < floor < row.end}
+    above = [row._replace(gap_id=None, start=floor) for row in known if row.gap_id in cut]
+    rows = [*(cut.get(row.gap_id, row) for row in known), *above, *_opened(symbol_id, known, opened, floor)]
     lacking = subtract(((a.start, a.end) for a in absent), present)
     asked_at = max((a.asked_at for a in absent), default=None)
     out = [changed for row in rows for changed in _settled(row, lacking, present, asked_at, now)]
+    changed_ids = {row.gap_id for row in out}
+    out += [row for gap_id, row in cut.items() if gap_id not in changed_ids]
     for start, end in subtract(lacking, (row.range for row in rows)):
         # The exchange lacks seconds that no gap was announced for, or whose announcement was lost.
         assert asked_at is not None

@@ -62,10 +62,10 @@ def plan(batch: Batch[BackfillMessage], symbols: Mapping[tuple[str, str], Symbol
     out = Plan()
     for record, message in zip(batch.records, batch.messages, strict=True):
         if not isinstance(message, Refusal):
-            refused = _sort(out, message, symbols, now)
-            if refused is None:
+            refusal = _sort(out, message, symbols, now)
+            if refusal is None:
                 continue
-            message = refused
+            message = refusal
         out.letters.append(letter(record, message, topic, now))
     return out
 

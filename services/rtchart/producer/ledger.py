@@ -151,6 +151,11 @@ class Ledger:
         """Whether no kline came for so long that something is wrong."""
         return now - self.heard_at >= self._patience.silence
 
+    def overtaken_by(self, open_times: Iterable[int], now: int) -> int | None:
+        """The newest of these seconds, if the stream is silent though it should have brought that one."""
+        newest = max(open_times, default=0)
+        return newest if self.silent(now) and newest >= self.heard_at else None
+
     def suspend(self, now: int) -> None:
         """Streaming is not wanted from now on: what did not come by now is missing, and will not come by the stream."""
         until = now // SECOND * SECOND
@@ -169,8 +174,8 @@ class Ledger:
 
     # ── Asking the venue ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def ask(self, now: int) -> Range | None:
-        """The range to ask the venue for now, oldest first; at most one at a time.
+    def ask(self, now: int, *, floor: int = 0) -> Range | None:
+        """The range to ask the venue for now, oldest first; at most one at a time, and nothing before ``floor``.
 
         Then tell `on_answer` each page or `on_failure`, and at the end `asked`.
         """
@@ -178,10 +183,10 @@ class Ledger:
             return None
         start = end = -1
         for hole in self.holes:
-            if hole.ask_at > now:
+            if hole.ask_at > now or hole.end <= floor:
                 continue
             if start < 0:
-                start, self.asks_history = hole.start, hole.kind == "history"
+                start, self.asks_history = max(hole.start, floor), hole.kind == "history"
             if hole.start >= start + MAX_ASK or (hole.kind == "history") != self.asks_history:
                 break
             end = min(hole.end, start + MAX_ASK)
@@ -281,9 +286,9 @@ class Ledger:
         self._open_again(start, end, reason, now)
 
     def leave(self, floor: int) -> list[Range]:
-        """Ask for no second before ``floor`` any more: none is kept. What of this was missed, and everybody was told so.
+        """Ask for no second before ``floor`` any more: none is kept. What of this was missed, and is announced.
 
-        A gap that nobody was told of yet is kept until then.
+        A gap that is not, is kept until it is.
         """
         left: list[Range] = []
         holes: list[Hole] = []

@@ -13,6 +13,7 @@ MINUTES = Counter("rtchart_producer_minutes_total", "The exchange's own minutes,
 MINUTES_LEFT = Gauge("rtchart_producer_minutes_left", "Minutes of older history that are wanted and not fetched yet")
 ABSENT = Counter("rtchart_producer_seconds_absent_total", "Seconds that the exchange has said twice it does not have")
 DEAD_LETTERS = Counter("rtchart_producer_dead_letters_total", "Frames and rows that could not be used", ["reason"])
+MISSED = Counter("rtchart_producer_stream_missed_total", "Answers of REST with seconds that the stream should have brought")
 CONNECTIONS = Counter("rtchart_producer_connections_total", "Connections to the exchange that brought klines")
 CONNECTIONS_LOST = Counter("rtchart_producer_connections_lost_total", "Connections to the exchange that ended, or failed")
 RATE_LIMIT_USED = Gauge("rtchart_producer_rate_limit_used_ratio", "Share of the exchange's REST limit used in the last minute")

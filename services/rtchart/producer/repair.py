@@ -53,7 +53,7 @@ def _next(producer: Producer) -> tuple[Track, Ledger, int, int] | None:
         if track.ledger is not None and track.ledger.holes and track.recorded
     ]
     for _, _, track, ledger in sorted(short, key=lambda entry: entry[:2]):
-        if asked := ledger.ask(now):
+        if asked := track.ask(now):
             return track, ledger, *asked
     return None
 
@@ -76,6 +76,8 @@ async def _repair(producer: Producer, rest: Rest, track: Track, ledger: Ledger, 
                     for kline in page.klines
                     if kline.open_time in fill.wanted
                 ]
+                if track.streams and (newest := ledger.overtaken_by(fill.wanted, page.asked_at)) is not None:
+                    producer.missed(symbol, newest)
                 metrics.ABSENT.inc(count(fill.absent))
                 producer.outbox.put([*told, *out, *track.absences(fill.absent, page.asked_at)])
                 for bad in page.bad.values():

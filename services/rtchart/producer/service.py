@@ -83,6 +83,8 @@ class Producer:
         """Why no connection carries anything of what is to be streamed; empty while one does."""
         self._lost_because: dict[str, str] = {}
         """Why there is no connection any more, by symbol."""
+        self._dropped_at = 0
+        """The venue's time when a kline was left out last."""
         self._live: dict[str, Track] = {}
         self._unbegun: set[str] = set()
         self._corrections: deque[Kline] = deque(maxlen=CORRECTIONS)
@@ -145,6 +147,12 @@ class Producer:
         else:
             self._health.ready("stream")
 
+    def missed(self, symbol: str, open_time: int) -> None:
+        """The venue has this second, and the stream did not bring it."""
+        if open_time > self._dropped_at:  # before, it may have, and it was not taken
+            metrics.MISSED.inc()
+            self._stream.missed(symbol, open_time)
+
     def begin_again(self, symbol: str) -> None:
         """The venue does not know the symbol, or knows it again: it has no ledger until it is known."""
         self.tracks[symbol].begin_again(self.clock.now())
@@ -160,6 +168,7 @@ class Producer:
             self.clock.heard(newest.version)
             observe("exchange_to_received", batch.received_us / 1e6 - newest.version / 1e3)
             if self.outbox.full:
+                self._dropped_at = self.clock.now()
                 metrics.DROPPED.inc(len(klines))  # the ledger does not see them, so they are missing, and asked for
             else:
                 self._take(klines)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from rtchart.core.gap import GapReason, Range, normal
-from rtchart.core.interval import DAY, SECOND
+from rtchart.core.gap import GapReason, Range, common, normal, subtract
+from rtchart.core.interval import DAY, MINUTE, SECOND
 from rtchart.core.messages import Absent, GapOpened, Listing, StreamState, StreamStatus
 from rtchart.core.minutes import Minutes
 from rtchart.core.symbol import DesiredSymbol
@@ -28,6 +28,14 @@ def history_of(wanted: int, symbols: int) -> int:
     A little less than whole pages, so that what is missed while it begins does not take one more.
     """
     return max(0, min(wanted, HISTORY_PAGES // max(1, symbols) * MAX_ASK - 10 * SECOND))
+
+
+AGING = MINUTE
+"""Milliseconds before a second gets too old to be stored in which it is no longer asked for, and after that in which it is not
+given up yet: what was asked for is stored by then, whatever the inserter's clock says."""
+
+TOLD = 100
+"""Gaps that are too old whose word is remembered: it is acknowledged in seconds, or lost."""
 
 
 class Resume:
@@ -103,8 +111,8 @@ class Track:
         self.minutes = self._resume.minutes
         """What is older than the seconds, as far as it is wanted."""
         self._too_old: list[Range] = []
-        """Missing, and older than what is stored: gaps of which nobody asks for the seconds."""
-        self._too_old_told = False
+        """Missing, and older than what is stored: gaps of which nobody asks for the seconds, and that are to be told."""
+        self._too_old_told: list[Range] = []
         self.recorded = self._resume.watermark is not None
         """Whether Kafka holds a watermark of this life of the symbol. No second is published before, of the stream or by REST,
         because whoever came after us would not know where to refill from."""
@@ -125,7 +133,8 @@ class Track:
         """
         expected, floor = now // SECOND * SECOND, self.desired.raw_floor(now)
         missing = self._resume.missing(expected, suspend=self.desired.suspend)
-        self._too_old, self._too_old_told = [(start, min(end, floor)) for start, end in missing if start < floor], False
+        self._too_old = [(start, min(end, floor)) for start, end in missing if start < floor]
+        self._too_old_told = []
         self.minutes.add(self._too_old)
         missing = [(max(start, floor), end) for start, end in missing if end > floor]
         new = self._resume.new and not self.desired.suspend
@@ -148,19 +157,24 @@ class Track:
         """What was missing for so long that its seconds are not stored any more is wanted as minutes, as at the start."""
         if self.ledger is None or not self.ledger.holes:
             return
-        floor = self.desired.raw_floor(now)
+        floor = self.desired.raw_floor(now - AGING)
         if self.ledger.holes[0].start < floor and (left := self.ledger.leave(floor)):
-            self._too_old += left
+            self._tell_of_old(left)
             self.minutes.add(left)
+
+    def ask(self, now: int) -> Range | None:
+        """`Ledger.ask`, for what will still be stored when it comes."""
+        return None if self.ledger is None else self.ledger.ask(now, floor=self.desired.raw_floor(now + AGING))
 
     def announcements(self, now: int) -> list[GapOpened]:
         """The gaps that are to be published now."""
         if self.ledger is None:
             return []
         new: list[tuple[int, int, GapReason]] = [(hole.start, hole.end, hole.reason) for hole in self.ledger.announce()]
-        if self._too_old and not self._too_old_told:
-            self._too_old_told = True
+        if self._too_old:
             new += [(start, end, "start") for start, end in self._too_old]
+            self._tell_of_old(self._too_old)
+            self._too_old = []
         desired = self.desired
         for _, _, reason in new:
             metrics.GAPS.labels(reason).inc()
@@ -172,8 +186,12 @@ class Track:
         """The word of this gap did not get through."""
         if self.ledger is not None:
             self.ledger.unannounced(start, end)
-        if any(start < high and low < end for low, high in self._too_old):
-            self._too_old_told = False
+        lost = common([(start, end)], self._too_old_told)
+        self._too_old = normal([*self._too_old, *lost])
+        self._too_old_told = subtract(self._too_old_told, lost)
+
+    def _tell_of_old(self, ranges: Iterable[Range]) -> None:
+        self._too_old_told = [*self._too_old_told, *ranges][-TOLD:]
 
     def absences(self, ranges: Iterable[Range], asked_at: int) -> list[Absent]:
         """The word that the venue lacks these seconds too."""

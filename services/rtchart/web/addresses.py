@@ -47,6 +47,11 @@ class Limits:
     proxies: tuple[Network, ...] = ()
     """Whose ``X-Forwarded-For`` is believed."""
 
+    @property
+    def any(self) -> bool:
+        """Whether it matters who asks."""
+        return bool(self.sockets or self.subscriptions or self.requests)
+
 
 NO_LIMITS = Limits(sockets=0, subscriptions=0, requests=0)
 
@@ -152,7 +157,7 @@ class Addresses:
 
     def _warn(self, address: _Address) -> None:
         """Once, because anybody can write that header."""
-        if not self._warned and self.limits != NO_LIMITS:
+        if not self._warned and self.limits.any:
             self._warned = True
             log.warning(
                 "X-Forwarded-For is not believed: all who come by this address count as one. If it is a proxy of yours, "

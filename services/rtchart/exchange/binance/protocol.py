@@ -30,15 +30,17 @@ class Timing(msgspec.Struct, frozen=True):
 
     answer: float = 5.0
     """A request without an answer: the connection is dead, or the request was one that the server swallows."""
-    first_kline: float = 5.0
-    """Subscribed, and nothing came at all."""
+    missed: float = 2.0
+    """No kline, although the venue is known to have had some (`Protocol.missed`)."""
+    first_kline: float = 60.0
+    """Subscribed, and nothing came at all. A quiet market looks like that too."""
     quiet: float = 1.5
     """No kline: the server is asked whether it still knows our subscriptions. One quiet symbol among others is no matter."""
     doubt: float = 1.5
     """That question has no answer: another connection is opened, before this one is known to be dead."""
     unseen: float = 5.0
-    """Subscribed, others come, and of this symbol nothing did: it is subscribed again. Then twice as long, up to
-    ``longest_unseen``."""
+    """Subscribed, others come, and of this symbol nothing did, at all or since it was `missed`: it is subscribed again. Then
+    twice as long, up to ``longest_unseen``."""
     longest_unseen: float = 300.0
     refused: float = 4.0
     """The server had too many subscriptions: those that it refused are asked for again. What it refuses by itself is, after
@@ -107,21 +109,26 @@ class Protocol:
         self._subscribed_at: float | None = None
         self._first_kline_at: float | None = None
         self._last_kline_at = now
-        self._unseen: set[str] = set()
-        self._unseen_patience = self._timing.unseen
-        self._unseen_since = now
+        self._missed = False
+        self._unseen: dict[str, tuple[float, float]] = {}
+        """Of whom nothing came: since when, and with how much patience until it is subscribed again."""
         self._rotate_why = ""
 
     def want(self, symbols: Collection[str]) -> None:
         """Stream exactly these from now on. Raises `ValueError` for more than a connection may carry."""
         if len(symbols) > limits.STREAMS_PER_CONNECTION:
             raise ValueError(f"{len(symbols)} symbols on one connection; the venue allows {limits.STREAMS_PER_CONNECTION}")
-        self._unseen |= set(symbols) - self._wanted
-        self._unseen &= set(symbols)
+        new = dict.fromkeys(set(symbols) - self._wanted, (self._opened, self._timing.unseen))
         self._wanted = frozenset(symbols)
-        self._unseen_patience = self._timing.unseen
+        self._unseen = {symbol: of for symbol, of in (self._unseen | new).items() if symbol in self._wanted}
         self._refused = {symbol: again for symbol, again in self._refused.items() if symbol in self._wanted}
         self._todo = True
+
+    def missed(self, symbol: str | None, now: float) -> None:
+        """The venue has had seconds that did not come: of this symbol, or (None) by the connection before this one."""
+        self._missed = True
+        if symbol is not None and symbol in self._wanted:
+            self._unseen.setdefault(symbol, (now, self._timing.unseen))
 
     # ── What comes ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -134,7 +141,7 @@ class Protocol:
             if type(message) is Kline:
                 klines.append(message)
                 if unseen:
-                    unseen.discard(message.symbol)
+                    unseen.pop(message.symbol, None)
             elif isinstance(message, Ignored):
                 batch.ignored += 1
             elif isinstance(message, BadFrame):
@@ -145,6 +152,7 @@ class Protocol:
                 self._rotate_why = "the server announced its shutdown"
         if klines:
             self._last_kline_at = now
+            self._missed = False
             if self._first_kline_at is None:
                 self._first_kline_at = now
                 batch.events.append(Connected(self._wanted))
@@ -169,7 +177,7 @@ class Protocol:
                 self._subscribed = {symbol for symbol in self._subscribed if stream_name(symbol) in listed}
         elif request.method == "SUBSCRIBE":
             self._asking.difference_update(request.symbols)
-            self._unseen_since = now
+            self._unseen |= {symbol: (now, of[1]) for symbol in request.symbols if (of := self._unseen.get(symbol)) is not None}
             if not answer.error:
                 if not self._subscribed:
                     self._subscribed_at = now
@@ -206,13 +214,10 @@ class Protocol:
         """Seconds after which `outgoing` and `verdict` have to be asked again, if nothing comes before."""
         if self._todo:
             return max(self._window.delay(now), 0.01)
-        if self._first_kline_at is None:
-            return _LONGEST_WAIT
         asked = next(iter(self._requests.values()), None)
-        if asked is not None:
-            at = asked.sent_at + self._timing.doubt
-        else:
-            at = max(self._last_kline_at, self._probed_at) + self._timing.quiet
+        at = max(self._fresh_at, self._probed_at) + self._timing.quiet if asked is None else asked.sent_at + self._timing.doubt
+        if self._missed:
+            at = min(at, self._fresh_at + self._timing.missed)
         return min(max(at - now, 0.05), _LONGEST_WAIT)
 
     def verdict(self, now: float) -> Verdict:
@@ -224,12 +229,15 @@ class Protocol:
             return Reconnect(f"no answer to {oldest.method} for {timing.answer:g} s")
         if self._subscribed and self._subscribed_at is not None:
             if self._first_kline_at is None:
-                if now - self._subscribed_at > timing.first_kline:
-                    return Reconnect(f"subscribed, and no kline for {timing.first_kline:g} s")
-            elif now - max(self._last_kline_at, self._subscribed_at) > timing.silent:
+                patience = timing.missed if self._missed else timing.first_kline
+                if now - self._subscribed_at > patience:
+                    return Reconnect(f"subscribed, and no kline for {patience:g} s")
+            elif now - self._fresh_at > timing.silent:
                 return Reconnect(f"no kline for {timing.silent:g} s")
         if self._rotate_why:
             return Rotate(self._rotate_why)
+        if self._missed and self._first_kline_at is not None and now - self._last_kline_at > timing.missed:
+            return Rotate(f"no kline for {timing.missed:g} s, and the exchange has some")
         if oldest is not None and oldest.method == "LIST_SUBSCRIPTIONS" and waited > timing.doubt:
             return Rotate(f"no kline, and no answer to {oldest.method} for {timing.doubt:g} s")
         if now - self._opened > timing.rotate:
@@ -243,23 +251,36 @@ class Protocol:
         return not self._unseen or now - self._first_kline_at > self._timing.settle
 
     @property
+    def subscribed(self) -> bool:
+        """Whether anything was subscribed and acknowledged."""
+        return self._subscribed_at is not None
+
+    @property
+    def brings_nothing(self) -> bool:
+        """Whether the venue is known to have had something since the last kline came."""
+        return self._missed
+
+    @property
     def first_kline_at(self) -> float | None:
         """When its first kline came."""
         return self._first_kline_at
 
     def _probe_due(self, now: float) -> bool:
-        if not self._subscribed or self._first_kline_at is None or self._requests:
+        if not self._subscribed or self._requests:
             return False
-        every = self._timing.quiet if now - self._last_kline_at > self._timing.quiet else self._timing.probe
-        return now - self._probed_at > every
+        every = self._timing.quiet if now - self._fresh_at > self._timing.quiet else self._timing.probe
+        return now - max(self._probed_at, self._subscribed_at or 0.0) > every
+
+    @property
+    def _fresh_at(self) -> float:
+        """When there was a reason, last, to expect a kline no earlier than a moment later."""
+        return max(self._last_kline_at, self._subscribed_at or 0.0)
 
     def _unheard(self, now: float) -> set[str]:
-        """Symbols that are subscribed, and of which nothing ever came while others did: it is to be tried again."""
-        if self._first_kline_at is None or self._requests or now - self._unseen_since <= self._unseen_patience:
+        """Symbols that are subscribed, and of which nothing came for too long while others did: it is to be tried again."""
+        if not self._unseen or self._first_kline_at is None or self._requests or now - self._last_kline_at > self._timing.quiet:
             return set()
-        if now - self._last_kline_at > self._timing.quiet:
-            return set()
-        return self._unseen & self._subscribed
+        return {symbol for symbol, (since, patience) in self._unseen.items() if now - since > patience} & self._subscribed
 
     def _forgiven(self, now: float) -> list[str]:
         """Symbols that were refused, and are to be asked for again."""
@@ -271,8 +292,8 @@ class Protocol:
         if unheard := self._unheard(now):
             symbols = _fitting(sorted(unheard))
             self._subscribed.difference_update(symbols)
-            self._unseen_since = now
-            self._unseen_patience = min(2 * self._unseen_patience, self._timing.longest_unseen)
+            for symbol in symbols:
+                self._unseen[symbol] = now, min(2 * self._unseen[symbol][1], self._timing.longest_unseen)
             return Request("UNSUBSCRIBE", symbols, now)
         if leaving := self._subscribed - self._wanted:
             symbols = _fitting(sorted(leaving))

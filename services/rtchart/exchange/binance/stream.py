@@ -15,11 +15,13 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from rtchart.core.interval import SECOND
 from rtchart.exchange.base import Batch, Lost, Sink, Venue
 from rtchart.exchange.binance import limits
 from rtchart.exchange.binance.attempts import Attempts
 from rtchart.exchange.binance.protocol import KEEP, PATH, Protocol, Reconnect, Timing
 from rtchart.exchange.binance.socket import BatchConnection, open_socket
+from rtchart.exchange.clock import VenueClock
 from rtchart.process.clock import now_us
 from rtchart.process.logs import fields
 
@@ -40,6 +42,9 @@ OUTCOME = 15.0
 SAY_AGAIN = 60.0
 """Seconds after which it is said again that the venue is away."""
 
+DOUBTED = 120.0
+"""Seconds for which one that brings nothing is taken for bad, after a connection that brought nothing of what there was."""
+
 OVERLAP = 1.0
 """Seconds that the old connection goes on after the new one carries: what was under way on it still comes."""
 
@@ -51,9 +56,13 @@ class _Unwell(Exception):
 class _Link:
     """One connection, from the attempt to make it to its end."""
 
-    def __init__(self, stream: BinanceStream, symbols: frozenset[str]) -> None:
+    def __init__(self, stream: BinanceStream, symbols: frozenset[str], *, doubted: bool) -> None:
+        """``doubted``: the connection before it brought nothing of what there was."""
         self._stream = stream
         self._symbols = symbols
+        self._doubted = doubted
+        self._since: int | None = None
+        """The venue's time (ms) from which on it should bring all."""
         self._socket: BatchConnection | None = None
         self._protocol: Protocol | None = None
         self.heard = asyncio.Event()
@@ -86,6 +95,17 @@ class _Link:
             self._protocol.want(symbols)
             self._socket.wake()
 
+    @property
+    def brings_nothing(self) -> bool:
+        """Whether the venue had something that it did not bring."""
+        return self._protocol is not None and self._protocol.brings_nothing
+
+    def missed(self, symbol: str, open_time: int) -> None:
+        if self._protocol is None or self._socket is None or self._since is None or open_time < self._since:
+            return  # of a time before it, which says nothing of it
+        self._protocol.missed(symbol, time.monotonic())
+        self._socket.wake()
+
     async def close(self) -> None:
         """End it, and wait until it has ended. Raises what it died of, if that was a defect of ours."""
         self._task.cancel()
@@ -101,6 +121,8 @@ class _Link:
                 socket.on_pong = lambda: protocol.ponged(time.monotonic())
                 self._socket, self._protocol = socket, protocol
                 protocol.want(self._symbols)
+                if self._doubted:
+                    protocol.missed(None, time.monotonic())
                 await self._carry(socket, protocol)
         except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError, _Unwell) as error:
             self.why = str(error) or type(error).__name__
@@ -124,6 +146,8 @@ class _Link:
             if not self.heard.is_set() and protocol.first_kline_at is not None:
                 self.heard.set()
             now = time.monotonic()
+            if self._since is None and protocol.subscribed and self._stream.clock.known:
+                self._since = self._stream.clock.now() + SECOND
             verdict = protocol.verdict(now)
             if isinstance(verdict, Reconnect):
                 raise _Unwell(verdict.why)
@@ -141,12 +165,17 @@ class _Shard:
         self._stream = stream
         self._links: list[_Link] = []
         self._said, self._said_at = "", 0.0
+        self._doubted_until = 0.0
         self.symbols: frozenset[str] = frozenset()
 
     def want(self, symbols: frozenset[str]) -> None:
         self.symbols = symbols
         for link in self._links:
             link.want(symbols)
+
+    def missed(self, symbol: str, open_time: int) -> None:
+        for link in self._links:
+            link.missed(symbol, open_time)
 
     @property
     def well(self) -> bool:
@@ -159,7 +188,7 @@ class _Shard:
         try:
             while True:
                 async with stream.attempts.turn(failed=failed, alone=alone, shards=stream.shards, there=stream.there):
-                    link = _Link(stream, self.symbols)
+                    link = _Link(stream, self.symbols, doubted=time.monotonic() < self._doubted_until)
                     self._links.append(link)
                     with suppress(TimeoutError):  # one that is told nothing shall not keep others from trying
                         async with asyncio.timeout(OUTCOME):
@@ -167,9 +196,11 @@ class _Shard:
                 await stream.attempts.tell()
                 await _first(link.carrying, link.rotate, link.over)
                 if link.carrying.is_set():
-                    self._said = ""
+                    self._said, self._doubted_until = "", 0.0
                     await self._keep_only(link)
                     await _first(link.rotate, link.over)
+                if link.brings_nothing:
+                    self._doubted_until = time.monotonic() + DOUBTED
                 failed = not (link.good or link.well or link.rotate.is_set())
                 facts = fields(url=stream.url, why=link.why, symbols=len(self.symbols))
                 if link.over.is_set():
@@ -207,9 +238,15 @@ class BinanceStream:
     """`rtchart.exchange.base.Stream` for every venue that speaks Binance's protocol."""
 
     def __init__(
-        self, venue: Venue, *, timing: Timing | None = None, per_connection: int = limits.STREAMS_PER_CONNECTION
+        self,
+        venue: Venue,
+        clock: VenueClock,
+        *,
+        timing: Timing | None = None,
+        per_connection: int = limits.STREAMS_PER_CONNECTION,
     ) -> None:
         """``per_connection`` symbols share a connection, at most."""
+        self.clock = clock
         self._per_connection = per_connection
         self.url = venue.ws + PATH
         self._venue = venue
@@ -256,6 +293,12 @@ class BinanceStream:
             self._shards.append(shard)
         self._shards = [shard for shard in self._shards if shard.symbols]
         self._changed.set()
+
+    def missed(self, symbol: str, open_time: int) -> None:
+        """See `rtchart.exchange.base.Stream`."""
+        for shard in self._shards:
+            if symbol in shard.symbols:
+                shard.missed(symbol, open_time)
 
     async def run(self, sink: Sink) -> None:
         """Stream into the sink until cancelled."""
