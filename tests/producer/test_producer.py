@@ -156,7 +156,7 @@ async def test_a_first_history_that_was_interrupted_is_fetched_by_the_next(
         await wait_until(lambda: whole(there, "BTCUSDT", end) and there.klines("BTCUSDT"))
         await wait_until(lambda: min(kline.open_time for kline in there.klines("BTCUSDT")) == start)
         await wait_until(lambda: (state := there.state("BTCUSDT")) and not state.history)
-    await wait_until(lambda: not there.missing("BTCUSDT"))  # of the live seconds some may be on their way
+        await wait_until(lambda: not there.missing("BTCUSDT"))  # of the live seconds some may be on their way
     assert {kline.source for kline in there.klines("BTCUSDT") if kline.open_time < end} == {"backfill"}
     assert not [gap for gap in there.gaps("BTCUSDT") if gap.start < end]
 
@@ -193,6 +193,7 @@ async def test_the_word_of_an_instance_that_is_gone_is_taken_and_cleared(
     async with producer(cluster, address):
         await wait_until(lambda: there.tombstones >= {"sim:BTCUSDT/gone", "sim:DELETED/one"})
         await wait_until(lambda: there.klines("BTCUSDT"))
+        await wait_until(lambda: min(kline.open_time for kline in there.klines("BTCUSDT")) <= watermark)
         await wait_until(lambda: whole(there, "BTCUSDT", watermark + 2_520 * SECOND))
     assert min(kline.open_time for kline in there.klines("BTCUSDT")) == watermark
     assert "binance:BTCUSDT/gone" not in there.tombstones
