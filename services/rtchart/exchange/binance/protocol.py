@@ -28,7 +28,7 @@ _LONGEST_WAIT = 1.0
 class Timing(msgspec.Struct, frozen=True):
     """When patience ends, in seconds."""
 
-    answer: float = 5.0
+    answer: float = 3.0
     """A request without an answer: the connection is dead, or the request was one that the server swallows."""
     missed: float = 2.0
     """No kline, although the venue is known to have had some (`Protocol.missed`)."""
