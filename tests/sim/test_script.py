@@ -46,6 +46,22 @@ async def test_faults_begin_end_and_come_again_when_it_says(tmp_path: Path) -> N
         assert seen == [[], ["mute"], ["mute", "rest_status"], [], [], [], [], ["rest_status"], []]
 
 
+async def test_a_fault_that_comes_again_keeps_its_time_however_late_it_is_woken(tmp_path: Path) -> None:
+    times = []
+    async with (
+        market(symbols=("BTCUSDT",)) as exchange,
+        Director(exchange.exchange.faults, exchange.clock) as director,
+    ):
+        start = exchange.clock.now()
+        director.play(read(script(tmp_path, "faults: [{at: 1, for: 0.5, every: 2, fault: mute}]")))
+        for step in (1_700, 1_900, 1_900, 1_800):  # each some hundreds of ms after its time, which is 1, 3, 5, 7 s
+            exchange.clock.advance(step)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            times += [running.since - start for running in director.running]
+    assert times == [1_700, 3_600, 5_500, 7_300]
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

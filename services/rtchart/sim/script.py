@@ -150,18 +150,18 @@ class Director:
         """Have the script's faults begin and end, counted from now."""
         start = self._clock.now()
         for when, what in script:
-            self._at(start + round(when.at * SECOND), self._beginning(when, what))
+            self._play(when, what, start + round(when.at * SECOND))
 
-    def _beginning(self, when: Step, fault: Fault) -> Callable[[], None]:
+    def _play(self, when: Step, fault: Fault, time: int) -> None:
         def begin() -> None:
             if when.every is not None:
-                self.later(round(when.every * SECOND), begin)
+                self._play(when, fault, time + round(when.every * SECOND))  # and not from now, which is a little later
             try:
                 self.begin(fault, when.lasts)
             except UserError as error:
                 log.error("a fault of the script did not begin: %s", error)
 
-        return begin
+        self._at(time, begin)
 
     def _at(self, time: int, function: Callable[[], None]) -> Undo:
         async def wait() -> None:
