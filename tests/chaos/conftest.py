@@ -1,4 +1,5 @@
-"""One pipeline for the tests of a module, on engines of its own that can be broken too; what was measured is told at the end.
+"""One pipeline for the tests of a module, on engines of its own that can be broken too; what was measured is told at the end,
+as the tables of docs/reliability.md.
 
 make chaos                          all of it
 make chaos ARGS="-k half_open"      some
@@ -70,5 +71,20 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     ]
     if rows:
         terminalreporter.write_line(f"seed {SEED}")
+    heads: tuple[str, ...] = ()
     for name, properties in rows:
-        terminalreporter.write_line(f"| {name} | " + " | ".join(f"{key}: {value}" for key, value in properties) + " |")
+        if heads != (heads := tuple(key for key, _ in properties)):
+            terminalreporter.write_line("")
+            terminalreporter.write_line(_row("what", *heads))
+            terminalreporter.write_line("|---" * (1 + len(heads)) + "|")
+        terminalreporter.write_line(_row(_words(name), *(value for _, value in properties)))
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _words(test: str) -> str:
+    """What a test is about: its parameter, or its name."""
+    name, _, parameter = test.partition("[")
+    return parameter.rstrip("]") or name.removeprefix("test_").replace("_", " ")

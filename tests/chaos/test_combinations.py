@@ -16,4 +16,4 @@ async def test_combinations(at: World, figure: Any) -> None:
     done = await chaos(at, SEED, examples=EXAMPLES, steps=8)
     figure("examples", EXAMPLES)
     figure("steps", done.steps)
-    figure("compared", done.compared)
+    figure("seconds published", done.compared)

@@ -74,11 +74,11 @@ async def judged(world: World, figure: Any, *, within: float = 120.0) -> AsyncIt
     except BaseException:
         print(world.running.logs())
         raise
-    figure("compared", comparison.compared)
+    figure("seconds published", comparison.compared)
     figure("lost", comparison.lost)
     figure("doubled", comparison.doubled)
     figure("by REST", await world.repaired(since))
-    figure("live again after", f"{back:.1f} s")
+    figure("live after", f"{back:.1f} s")
 
 
 async def test_kafka_is_down_for_a_minute(own: Own, figure: Any) -> None:

@@ -90,9 +90,9 @@ async def test_alone(at: World, case: Case, figure: Any) -> None:
     back = await at.live_again()
     comparison = await at.whole(since)
     assert at.exchange.violations == violations, "the exchange's limits hold whatever it does"
-    figure("compared", comparison.compared)
+    figure("seconds published", comparison.compared)
     figure("lost", comparison.lost)
     figure("doubled", comparison.doubled)
     figure("absent at the exchange", comparison.absent)
     figure("by REST", await at.repaired(since))
-    figure("live again after", f"{back:.1f} s")
+    figure("live after", f"{back:.1f} s")
