@@ -36,6 +36,13 @@ def forgive(page: Page) -> None:
     page.complaints[:] = [text for text in page.complaints if "401" not in text and "/ws' failed" not in text]  # type: ignore[attr-defined]
 
 
+def ask_for_another(guarded: Running, tokens: Tokens) -> None:
+    """The token is `NEXT` from now on, and nobody is let stay."""
+    tokens._digests = Tokens([NEXT])._digests
+    for client in list(guarded.web.hub.clients):
+        client.close(1001, "the server shuts down; connect again")
+
+
 async def enter(page: Page, token: str) -> None:
     await page.fill("#token-value", token)
     await page.click("#token-form button")
@@ -70,9 +77,7 @@ async def test_a_token_that_is_no_longer_good_is_asked_for_anew(guarded: Running
     await visit(page, guarded.url)
     await enter(page, TOKEN)
     await expect(page.locator("#status-connection")).to_contain_text("Live")
-    tokens._digests = Tokens([NEXT])._digests
-    for client in list(guarded.web.hub.clients):
-        client.close(1001, "the server shuts down; connect again")
+    ask_for_another(guarded, tokens)
     await expect(page.locator("#token-why")).to_contain_text("or no longer")
     await enter(page, NEXT)
     await expect(page.locator("#status-connection")).to_contain_text("Live")
@@ -88,9 +93,7 @@ async def test_what_was_said_of_the_token_before_is_not_said_of_the_new_one(
     await visit(page, guarded.url)
     await enter(page, TOKEN)
     await expect(page.locator("#status-connection")).to_contain_text("Live")
-    tokens._digests = Tokens([NEXT])._digests
-    for client in list(guarded.web.hub.clients):
-        client.close(1001, "the server shuts down; connect again")
+    ask_for_another(guarded, tokens)
     await wait_until(lambda: len(held) >= 2, 40)
     await held[0].continue_()
     await expect(page.locator("#token-why")).to_contain_text("or no longer")

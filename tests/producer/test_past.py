@@ -11,13 +11,14 @@ import httpx
 import pytest
 
 from rtchart.broker.cluster import Cluster
+from rtchart.core.gap import Range
 from rtchart.core.interval import DAY, HOUR, MINUTE, SECOND
 from rtchart.core.kline import VenueKline
 from rtchart.core.messages import Absent, BackfillMessage, StreamState
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.exchange.base import Page, RestError
 from rtchart.producer import past
-from rtchart.producer.ledger import Patience
+from rtchart.producer.ledger import Ledger, Patience
 from rtchart.producer.past import keep_filling_back
 from rtchart.producer.track import Track
 from rtchart.sim.exchange import Address, Config, Exchange
@@ -216,17 +217,22 @@ def test_what_was_missed_for_longer_than_seconds_are_kept_is_wanted_as_minutes(d
     assert [(gap.start, gap.end) for gap in track.announcements(T) if gap.end <= floor] == [(gone, floor)]
 
 
-async def test_what_gets_too_old_while_it_is_missing_is_wanted_as_minutes() -> None:
-    """Of a gap that everybody was told of; its seconds are not asked for any more, and the watermark waits no longer."""
+async def short_of_half_a_minute() -> tuple[World, Track, Ledger, Range]:
+    """A world that keeps seconds for an hour and wants older minutes, and what its symbol lacks."""
     world = World(desired=DesiredSymbol("sim", "A", 1, kline_hours=1, history_days=2))
-    track = world.producer.tracks["A"]
     await world.seconds(3)
     missed = (world.next, world.next + 30 * SECOND)
     world.local += 30 * SECOND
     world.next += 30 * SECOND
     await world.seconds(1)
-    ledger = track.ledger
-    assert ledger is not None and ledger.gaps == [missed]
+    track = world.producer.tracks["A"]
+    assert track.ledger is not None and track.ledger.gaps == [missed]
+    return world, track, track.ledger, missed
+
+
+async def test_what_gets_too_old_while_it_is_missing_is_wanted_as_minutes() -> None:
+    """Of a gap that everybody was told of; its seconds are not asked for any more, and the watermark waits no longer."""
+    world, track, ledger, missed = await short_of_half_a_minute()
     track.minutes.want(2, world.clock.now(), listed_day=0)
     track.minutes.left.clear()
 
@@ -248,15 +254,7 @@ async def test_what_gets_too_old_while_it_is_missing_is_wanted_as_minutes() -> N
 
 async def test_a_second_is_no_longer_asked_for_when_it_would_come_too_late_and_is_given_up_later() -> None:
     """The inserter stores none below the floor of its own clock, and settles no gap above it by minutes."""
-    world = World(desired=DesiredSymbol("sim", "A", 1, kline_hours=1, history_days=2))
-    track = world.producer.tracks["A"]
-    await world.seconds(3)
-    missed = (world.next, world.next + 30 * SECOND)
-    world.local += 30 * SECOND
-    world.next += 30 * SECOND
-    await world.seconds(1)
-    ledger = track.ledger
-    assert ledger is not None and ledger.gaps == [missed]
+    _, track, ledger, missed = await short_of_half_a_minute()
     falls = -(-missed[1] // HOUR) * HOUR + HOUR  # when the floor passes it
     for before, asks, keeps in ((90, True, True), (30, False, True), (-30, False, True), (-90, False, False)):
         now = falls - before * SECOND
