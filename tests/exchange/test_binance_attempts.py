@@ -12,8 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from rtchart.exchange.base import Batch, Venue
-from rtchart.exchange.binance import limits
-from rtchart.exchange.binance import stream as stream_module
+from rtchart.exchange.binance import limits, link
 from rtchart.exchange.binance.attempts import FIRST_WAIT, KNOCK, MAX_BACKOFF, Attempts, back_off, first_wait
 from rtchart.exchange.binance.stream import BinanceStream
 from rtchart.exchange.clock import VenueClock
@@ -79,7 +78,7 @@ async def many(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Counted, 
 async def test_fifty_connections_are_no_storm(many: tuple[Counted, Director], monkeypatch: pytest.MonkeyPatch) -> None:
     counted, director = many
     # Those of a moment's life: a good connection that is lost is attempted at once, which may be when others knock already.
-    monkeypatch.setattr(stream_module, "GOOD_AFTER", 3600.0)
+    monkeypatch.setattr(link, "GOOD_AFTER", 3600.0)
     counted.attempts.clear()
     outage = director.begin(fault({"fault": "refuse_handshakes", "status": 503}, "here"))
     director.begin(fault({"fault": "disconnect"}, "here"))
