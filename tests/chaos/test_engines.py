@@ -194,10 +194,9 @@ async def test_the_disk_of_postgresql_is_full(own: Own, figure: Any, tmp_path: P
                 judged(running, figure),
             ):
                 filler = disk / "filler"
-                with filler.open("wb") as file, suppress(OSError):
+                with suppress(OSError), filler.open("wb", buffering=0) as file:
                     while True:
                         file.write(bytes(1024 * 1024))
-                        file.flush()
                 logs = disk / "postgres" / "postgres.log"
                 log = logs if logs.exists() else postgres.log
 

@@ -170,8 +170,20 @@ def test_no_first_frame() -> None:
     answer(made, 1.0, result=None, id=message["id"])
     assert made.verdict(60.9) is KEEP  # the market may be quiet
     assert made.verdict(61.1) == Reconnect("subscribed, and no kline for 60 s")
+    made.missed("X", 5.0)  # which it does not carry
+    assert made.verdict(5.0) is KEEP
     made.missed("A", 5.0)  # it is not
     assert made.verdict(5.0) == Reconnect("subscribed, and no kline for 2 s")
+
+
+def test_what_is_acknowledged_and_forgotten_has_no_more_time_for_it() -> None:
+    made, now, verdict = protocol("A"), 0.0, KEEP
+    while verdict is KEEP:
+        for message in sent(made, now):
+            answer(made, now, result=[] if message["method"] == "LIST_SUBSCRIPTIONS" else None, id=message["id"])
+        now += made.due(now)
+        verdict = made.verdict(now)
+    assert verdict == Reconnect("subscribed, and no kline for 60 s")
 
 
 def test_a_connection_that_dies_before_its_first_kline_is_left_as_soon_as_any() -> None:
@@ -180,17 +192,18 @@ def test_a_connection_that_dies_before_its_first_kline_is_left_as_soon_as_any() 
     answer(made, 1.0, result=None, id=message["id"])
     assert sent(made, 2.4) == []
     assert [message["method"] for message in sent(made, 2.6)] == ["LIST_SUBSCRIPTIONS"]
-    assert made.verdict(4.2) == Rotate("no kline, and no answer to LIST_SUBSCRIPTIONS for 1.5 s")
+    assert made.verdict(5.5) is KEEP  # there is nothing that it carries in the meantime
+    assert made.verdict(5.7) == Reconnect("no answer to LIST_SUBSCRIPTIONS for 3 s")
 
 
 def test_after_a_connection_that_brought_nothing_of_what_there_was_the_next_has_less_time() -> None:
     made = protocol("A")
-    made.missed(None, 0.0)
+    made.hurry()
     (message,) = sent(made, 0.0)
     answer(made, 0.5, result=None, id=message["id"])
     assert still(made, 2.4, "A") == sent(made, 2.4) == []
     assert made.verdict(2.4) is KEEP
-    assert made.due(2.4) == pytest.approx(0.1)
+    assert made.due(2.4) == pytest.approx(0.1, abs=0.02)
     assert made.verdict(2.6) == Reconnect("subscribed, and no kline for 2 s")
     made.receive([klines.frame("A")], 0, 2.6)
     assert made.verdict(2.6) is KEEP
@@ -277,9 +290,28 @@ def test_who_answers_and_brings_nothing_of_what_there_is_is_replaced() -> None:
             answer(made, now, result=["a@kline_1s", "b@kline_1s"], id=message["id"])
         assert made.verdict(now) is KEEP
     made.missed("A", now)
-    assert made.verdict(now) == Rotate("no kline for 2 s, and the exchange has some")
-    made.receive([klines.frame("B")], 0, now)
-    assert made.verdict(now) is KEEP
+    assert made.verdict(now + 1.9) is KEEP  # it may have been on its way
+    assert made.verdict(now + 2.1) == Rotate("no kline for 2 s, and the exchange has some")
+    assert made.brings_nothing
+    made.receive([klines.frame("B")], 0, now + 2.1)
+    assert made.verdict(now + 2.1) is KEEP
+    assert not made.brings_nothing
+
+
+@pytest.mark.parametrize("state", ["nothing is subscribed", "it is quiet", "it is quiet, and something was missed"])
+def test_whatever_goes_on_it_is_looked_at_twice_a_second_at_most(state: str) -> None:
+    made, now, looks = (protocol("A"), 0.0, 0) if state == "nothing is subscribed" else (connected("A"), 1.0, 0)
+    if state == "nothing is subscribed":
+        (message,) = sent(made, 0.0)
+        answer(made, 0.0, error={"code": 2, "msg": "Invalid request"}, id=message["id"])
+    if state.endswith("missed"):
+        made.missed("A", 1.0)
+    while now < 60.0:
+        still(made, now, "A")
+        sent(made, now)
+        now += made.due(now)
+        looks += 1
+    assert looks < 120
 
 
 def test_a_symbol_that_falls_silent_while_the_exchange_has_it_is_subscribed_again() -> None:

@@ -11,6 +11,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from rtchart.exchange.base import Batch, Connected, Event, Lost, Venue
+from rtchart.exchange.binance import stream as stream_module
 from rtchart.exchange.binance.socket import HIGH_WATER, BatchConnection, open_socket
 from rtchart.exchange.binance.stream import BinanceStream
 from rtchart.exchange.clock import VenueClock
@@ -150,6 +151,21 @@ async def test_a_connection_that_brings_nothing_of_what_there_is_is_replaced_unt
         await last.kline("B")
         await wait_until(lambda: sink.seconds)
         assert server.open == [last]
+
+
+async def test_a_market_that_is_quiet_afterwards_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has brought nothing of what there was is doubted for a while, and not for as long as nothing comes."""
+    monkeypatch.setattr(stream_module, "DOUBTED", 3.0)  # as long as a second one lives at least, and no longer
+    async with stream_server() as server, streaming(server.url, "A") as (stream, sink):
+        stream.clock.set(klines.OPEN_TIME)
+        await subscribed(server, "A")
+        await wait_until(lambda: server.clients[0].requests[-1]["method"] == "LIST_SUBSCRIPTIONS")
+        stream.missed("A", klines.OPEN_TIME + 60_000)
+        await wait_until(lambda: len(server.clients) == 3)
+        (shard,) = stream._shards
+        assert not shard._doubted and not shard._links[-1]._doubted
+        assert sink.events(Lost), "while there is none, it is told"
+        assert len(shard._links) == 1
 
 
 async def test_a_defect_in_the_sink_is_not_swallowed() -> None:

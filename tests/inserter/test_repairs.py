@@ -116,3 +116,19 @@ async def test_nobody_asks_for_seconds_that_are_not_kept_any_more(database: str,
     async with asking(database, kafka):
         await wait_until(lambda: kafka.log)
     assert [list(changes) for changes in kafka.log] == [[f"sim:A/{T + floor - 2_000}-{T + floor + 3_000}"]]
+
+
+async def test_the_parts_of_a_row_that_was_cut_were_asked_for_with_it(database: str, connection: asyncpg.Connection) -> None:
+    kafka = Kafka()
+    await gap(connection, "A", 0)
+    async with asking(database, kafka):
+        await wait_until(lambda: kafka.log)
+        async with connection.transaction():
+            await connection.execute("UPDATE gap SET end_time = $1", T + 2_000)
+            await connection.execute(
+                """INSERT INTO gap (symbol_id, start_time, end_time, state, reason, opened_at)
+                   SELECT symbol_id, end_time, end_time + 3000, state, reason, opened_at FROM gap"""
+            )
+        await gap(connection, "A", 100_000)
+        await wait_until(lambda: len(kafka.log) == 2)
+    assert kafka.log[1].keys() == {f"sim:A/{T + 100_000}-{T + 105_000}"}

@@ -106,13 +106,16 @@ class World(RuleBasedStateMachine):
             for _ in range(times):
                 self.deliver(self.ledger.expected - S)
 
-    @rule(fate=st.sampled_from(["answer", "answer", "first page", "failure"]), length=seconds)
-    def ask(self, fate: str, length: int) -> None:
-        asked = self.ledger.ask(self.now)
+    @rule(
+        fate=st.sampled_from(["answer", "answer", "first page", "failure"]), length=seconds, kept=st.none() | st.integers(1, 60)
+    )
+    def ask(self, fate: str, length: int, kept: int | None) -> None:
+        floor = 0 if kept is None else self.made - kept * S
+        asked = self.ledger.ask(self.now, floor=floor)
         if asked is None:
             return
         start, end = asked
-        assert start < end <= self.made
+        assert floor <= start < end <= self.made
         if fate == "failure":
             self.ledger.on_failure(self.now)
         else:

@@ -259,7 +259,7 @@ async def test_a_second_is_no_longer_asked_for_when_it_would_come_too_late_and_i
     for before, asks, keeps in ((90, True, True), (30, False, True), (-30, False, True), (-90, False, False)):
         now = falls - before * SECOND
         track.age(now)
-        asked = track.ask(now)
+        asked = ledger.ask(now, floor=track.stored_from(now))
         ledger.asked(now - HOUR)  # as if nothing had been asked
         assert (asked == missed, missed in ledger.gaps) == (asks, keeps)
 

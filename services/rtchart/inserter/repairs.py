@@ -14,6 +14,8 @@ from rtchart.broker.cluster import Cluster
 from rtchart.broker.on_demand import NotPublished, OnDemandProducer
 from rtchart.broker.table import Changes, TableWriter
 from rtchart.broker.topics import REPAIRS
+from rtchart.core.gap import Range, common, normal, subtract
+from rtchart.core.kline import Identity
 from rtchart.core.messages import GapOpened
 from rtchart.inserter.session import Session
 from rtchart.process.clock import now_ms
@@ -38,15 +40,23 @@ async def keep_asking(session: Session, put: Put, *, every: float = EVERY, clock
     async def look(connection: Connection) -> list[GapOpened]:
         return await gaps.lost(connection, clock())
 
-    asked: set[str] = set()
+    asked: dict[Identity, list[Range]] = {}
     while True:
-        lost = {f"{gap.identity}/{gap.start}-{gap.end}": gap for gap in await session.patiently(look)}
-        asked &= lost.keys()
-        new: Changes[GapOpened] = {key: gap for key, gap in lost.items() if key not in asked}
+        lost = await session.patiently(look)
+        asked = {
+            of: common(ranges, [(gap.start, gap.end) for gap in lost if gap.identity == of]) for of, ranges in asked.items()
+        }
+        # A row may be cut in two, and its parts were asked for with it.
+        new: Changes[GapOpened] = {
+            f"{gap.identity}/{gap.start}-{gap.end}": gap
+            for gap in lost
+            if subtract([(gap.start, gap.end)], asked.get(gap.identity, ()))
+        }
         if new:
             try:
                 await put(new)
-                asked |= new.keys()
+                for gap in filter(None, new.values()):
+                    asked[gap.identity] = normal([*asked.get(gap.identity, ()), (gap.start, gap.end)])
                 log.info("asked for what was lost", extra=fields(gaps=len(new)))
             except NotPublished as error:
                 log.warning("Kafka takes no word of what was lost; trying again", extra=fields(error=str(error)))

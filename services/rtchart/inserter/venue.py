@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from rtchart.core.candle import Candle, of_venue
-from rtchart.core.gap import Range, subtract
+from rtchart.core.gap import Range, common, subtract
 from rtchart.core.interval import MINUTE
 from rtchart.core.kline import InvalidKline, VenueKline, check_venue
 from rtchart.core.messages import Absent, BackfillMessage, DeadLetter, UnreadableRecord, decode_backfill_message
@@ -156,7 +156,7 @@ class MinuteWriter:
                     rows,
                     [],
                     await _lacking(connection, symbol_id, work.absent.get(symbol_id, ()), floor),
-                    await _whole(connection, symbol_id, rows),
+                    await _whole(connection, symbol_id, rows, floor),
                     floor=floor,
                     now=now,
                     unannounced="history",
@@ -175,8 +175,11 @@ async def _lacking(connection: Connection, symbol_id: int, absent: Sequence[Abse
     ]
 
 
-async def _whole(connection: Connection, symbol_id: int, rows: Sequence[gaps.GapRow]) -> list[Range]:
-    """The minutes in which gaps are settled by a whole candle. Of single seconds it stays said that the exchange lacks them."""
+async def _whole(connection: Connection, symbol_id: int, rows: Sequence[gaps.GapRow], floor: int) -> list[Range]:
+    """The minutes below the raw floor in which gaps are settled by a whole candle.
+
+    Of single seconds it stays said that the exchange lacks them.
+    """
     wanted = [(symbol_id, row.start, row.end) for row in rows]
-    whole = (await venue.minutes_there(connection, wanted, whole=True)).get(symbol_id, [])
+    whole = common((await venue.minutes_there(connection, wanted, whole=True)).get(symbol_id, []), [(0, floor)])
     return subtract(whole, [row.range for row in rows if row.state == "absent" and (row.start % MINUTE or row.end % MINUTE)])

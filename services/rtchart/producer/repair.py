@@ -53,7 +53,7 @@ def _next(producer: Producer) -> tuple[Track, Ledger, int, int] | None:
         if track.ledger is not None and track.ledger.holes and track.recorded
     ]
     for _, _, track, ledger in sorted(short, key=lambda entry: entry[:2]):
-        if asked := track.ask(now):
+        if asked := ledger.ask(now, floor=track.stored_from(now)):
             return track, ledger, *asked
     return None
 
@@ -68,8 +68,11 @@ async def _repair(producer: Producer, rest: Rest, track: Track, ledger: Ledger, 
                 if track.ledger is not ledger or producer.tracks.get(symbol) is not track:
                     return  # no longer asked for
                 told = track.announcements(page.asked_at)  # what fills a gap comes after the word of it
-                has = [kline.open_time for kline in page.klines]
-                fill = ledger.on_answer(page.start, page.end, has, page.asked_at, unusable=page.bad)
+                start = max(page.start, track.stored_from(producer.clock.now()))  # an answer may take minutes
+                if start >= page.end:
+                    continue
+                has = [kline.open_time for kline in page.klines if kline.open_time >= start]
+                fill = ledger.on_answer(start, page.end, has, page.asked_at, unusable=page.bad)
                 received_us = now_us()
                 out: list[KlineMessage] = [
                     msgspec.structs.replace(kline, epoch=epoch, received_us=received_us)

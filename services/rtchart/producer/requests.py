@@ -82,5 +82,8 @@ class Requests:
         if self._given.get(key) is not ledger:
             now = self._producer.clock.now()
             self._given[key] = ledger
-            ledger.request(max(gap.start, track.desired.raw_floor(now)), gap.end, now, gap.reason)
+            floor = track.desired.raw_floor(now)
+            ledger.request(max(gap.start, floor), gap.end, now, gap.reason)
+            if gap.start < floor:
+                track.minutes.add([(gap.start, min(gap.end, floor))])
         return not common([(gap.start, gap.end)], ledger.requests)

@@ -209,6 +209,7 @@ class Producer:
             if track is None or (ledger := track.ledger) is None or kline.epoch != track.desired.epoch:
                 continue  # still on its way when it was no longer asked for
             if not track.recorded:
+                self._dropped_at = now
                 continue  # missing then, for the ledger, and fetched
             if kline.open_time > latest:  # the seconds up to it would be missing until then
                 self.doubt.set()

@@ -31,8 +31,8 @@ def history_of(wanted: int, symbols: int) -> int:
 
 
 AGING = MINUTE
-"""Milliseconds before a second gets too old to be stored in which it is no longer asked for, and after that in which it is not
-given up yet: what was asked for is stored by then, whatever the inserter's clock says."""
+"""Milliseconds before a second gets too old to be stored in which it is no longer asked for, nor taken, and after that in which
+it is not given up yet: whatever the inserter's clock says. (What waits on Kafka for longer than that comes too late there.)"""
 
 TOLD = 100
 """Gaps that are too old whose word is remembered: it is acknowledged in seconds, or lost."""
@@ -131,7 +131,7 @@ class Track:
         A symbol that is new gets so much of its past (ms) too, so that there is something to see at once; one that is not
         gets what of this was not fetched before.
         """
-        expected, floor = now // SECOND * SECOND, self.desired.raw_floor(now)
+        expected, floor = now // SECOND * SECOND, self.desired.raw_floor(now - AGING)
         missing = self._resume.missing(expected, suspend=self.desired.suspend)
         self._too_old = [(start, min(end, floor)) for start, end in missing if start < floor]
         self._too_old_told = []
@@ -162,9 +162,9 @@ class Track:
             self._tell_of_old(left)
             self.minutes.add(left)
 
-    def ask(self, now: int) -> Range | None:
-        """`Ledger.ask`, for what will still be stored when it comes."""
-        return None if self.ledger is None else self.ledger.ask(now, floor=self.desired.raw_floor(now + AGING))
+    def stored_from(self, now: int) -> int:
+        """The first second (ms) that will still be stored when it is on Kafka."""
+        return self.desired.raw_floor(now + AGING)
 
     def announcements(self, now: int) -> list[GapOpened]:
         """The gaps that are to be published now."""

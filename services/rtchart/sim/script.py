@@ -155,7 +155,9 @@ class Director:
     def _play(self, when: Step, fault: Fault, time: int) -> None:
         def begin() -> None:
             if when.every is not None:
-                self._play(when, fault, time + round(when.every * SECOND))  # and not from now, which is a little later
+                # Counted from when it should have begun, and those that a sleeping machine missed are left out.
+                every = max(1, round(when.every * SECOND))
+                self._play(when, fault, time + every * (1 + max(0, self._clock.now() - time) // every))
             try:
                 self.begin(fault, when.lasts)
             except UserError as error:

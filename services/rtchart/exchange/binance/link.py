@@ -89,6 +89,10 @@ class Link:
         """Whether the venue had something that it did not bring."""
         return self._protocol is not None and self._protocol.brings_nothing
 
+    def brought_since(self, time: float) -> bool:
+        """Whether a kline came after this time (monotonic)."""
+        return self.heard.is_set() and self._protocol is not None and self._protocol.last_kline_at > time
+
     def missed(self, symbol: str, open_time: int) -> None:
         """The venue has this second, and it did not come."""
         if self._protocol is None or self._socket is None or self._since is None or open_time < self._since:
@@ -112,7 +116,7 @@ class Link:
                 self._socket, self._protocol = socket, protocol
                 protocol.want(self._symbols)
                 if self._doubted:
-                    protocol.missed(None, time.monotonic())
+                    protocol.hurry()
                 await self._carry(socket, protocol)
         except (ConnectionClosed, InvalidHandshake, OSError, TimeoutError, _Unwell) as error:
             self.why = str(error) or type(error).__name__

@@ -1,6 +1,6 @@
 """One connection to Binance's combined streams, without I/O: frames and a clock come in, decisions come out.
 
-The driver (`rtchart.exchange.binance.stream`) connects, reads, writes and sleeps; what to send, when, and what has happened is
+The driver (`rtchart.exchange.binance.link`) connects, reads, writes and sleeps; what to send, when, and what has happened is
 decided here. ``now`` is in seconds of one steady clock. Binance spot, Web Socket Streams, General Information.
 """
 
@@ -23,6 +23,9 @@ _TOO_MANY_SUBSCRIPTIONS = 4
 
 _LONGEST_WAIT = 1.0
 """Seconds between two looks at a connection that says nothing."""
+
+_A_MOMENT = 0.01
+"""Seconds: patience is over a moment after its end."""
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -109,7 +112,9 @@ class Protocol:
         self._subscribed_at: float | None = None
         self._first_kline_at: float | None = None
         self._last_kline_at = now
-        self._missed = False
+        self._hurried = False
+        self._missed_at: float | None = None
+        """When it was said, since its last kline, that the venue has some."""
         self._unseen: dict[str, tuple[float, float]] = {}
         """Of whom nothing came: since when, and with how much patience until it is subscribed again."""
         self._rotate_why = ""
@@ -124,10 +129,14 @@ class Protocol:
         self._refused = {symbol: again for symbol, again in self._refused.items() if symbol in self._wanted}
         self._todo = True
 
-    def missed(self, symbol: str | None, now: float) -> None:
-        """The venue has had seconds that did not come: of this symbol, or (None) by the connection before this one."""
-        self._missed = True
-        if symbol is not None and symbol in self._wanted:
+    def hurry(self) -> None:
+        """The connection before this one brought nothing of what there was: this one has less time for its first kline."""
+        self._hurried = True
+
+    def missed(self, symbol: str, now: float) -> None:
+        """The venue has a second of this symbol that did not come."""
+        if symbol in self._subscribed:
+            self._missed_at = now if self._missed_at is None else self._missed_at
             self._unseen.setdefault(symbol, (now, self._timing.unseen))
 
     # ── What comes ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +161,7 @@ class Protocol:
                 self._rotate_why = "the server announced its shutdown"
         if klines:
             self._last_kline_at = now
-            self._missed = False
+            self._missed_at = None
             if self._first_kline_at is None:
                 self._first_kline_at = now
                 batch.events.append(Connected(self._wanted))
@@ -179,7 +188,8 @@ class Protocol:
             self._asking.difference_update(request.symbols)
             self._unseen |= {symbol: (now, of[1]) for symbol in request.symbols if (of := self._unseen.get(symbol)) is not None}
             if not answer.error:
-                if not self._subscribed:
+                # What is acknowledged, forgotten and acknowledged again has no more time for its first kline.
+                if not self._subscribed and (self._subscribed_at is None or self._first_kline_at is not None):
                     self._subscribed_at = now
                 self._subscribed.update(request.symbols)
             elif len(request.symbols) == 1 or answer.code == _TOO_MANY_SUBSCRIPTIONS:
@@ -214,11 +224,13 @@ class Protocol:
         """Seconds after which `outgoing` and `verdict` have to be asked again, if nothing comes before."""
         if self._todo:
             return max(self._window.delay(now), 0.01)
-        asked = next(iter(self._requests.values()), None)
-        at = max(self._fresh_at, self._probed_at) + self._timing.quiet if asked is None else asked.sent_at + self._timing.doubt
-        if self._missed:
-            at = min(at, self._fresh_at + self._timing.missed)
-        return min(max(at - now, 0.05), _LONGEST_WAIT)
+        timing, asked = self._timing, next(iter(self._requests.values()), None)
+        if asked is not None:
+            times = [asked.sent_at + timing.doubt, asked.sent_at + timing.answer]
+        else:
+            times = [max(self._fresh_at, self._probed_at) + timing.quiet]
+        times += [self._fresh_at + timing.missed, (self._missed_at or 0.0) + timing.missed]
+        return min([_LONGEST_WAIT, *(time - now + _A_MOMENT for time in times if time >= now)])
 
     def verdict(self, now: float) -> Verdict:
         """Whether the connection is still good."""
@@ -229,16 +241,17 @@ class Protocol:
             return Reconnect(f"no answer to {oldest.method} for {timing.answer:g} s")
         if self._subscribed and self._subscribed_at is not None:
             if self._first_kline_at is None:
-                patience = timing.missed if self._missed else timing.first_kline
+                patience = timing.first_kline if self._missed_at is None and not self._hurried else timing.missed
                 if now - self._subscribed_at > patience:
                     return Reconnect(f"subscribed, and no kline for {patience:g} s")
             elif now - self._fresh_at > timing.silent:
                 return Reconnect(f"no kline for {timing.silent:g} s")
         if self._rotate_why:
             return Rotate(self._rotate_why)
-        if self._missed and self._first_kline_at is not None and now - self._last_kline_at > timing.missed:
+        carried = self._first_kline_at is not None
+        if carried and self._missed_at is not None and now - self._missed_at > timing.missed:
             return Rotate(f"no kline for {timing.missed:g} s, and the exchange has some")
-        if oldest is not None and oldest.method == "LIST_SUBSCRIPTIONS" and waited > timing.doubt:
+        if carried and oldest is not None and oldest.method == "LIST_SUBSCRIPTIONS" and waited > timing.doubt:
             return Rotate(f"no kline, and no answer to {oldest.method} for {timing.doubt:g} s")
         if now - self._opened > timing.rotate:
             return Rotate(f"it is {timing.rotate / 3600:g} h old")
@@ -258,7 +271,12 @@ class Protocol:
     @property
     def brings_nothing(self) -> bool:
         """Whether the venue is known to have had something since the last kline came."""
-        return self._missed
+        return self._missed_at is not None
+
+    @property
+    def last_kline_at(self) -> float:
+        """When the last kline came; before the first, when it was opened."""
+        return self._last_kline_at
 
     @property
     def first_kline_at(self) -> float | None:

@@ -44,7 +44,7 @@ class _Shard:
         self._stream = stream
         self._links: list[Link] = []
         self._said, self._said_at = "", 0.0
-        self._doubted_until = 0.0
+        self._doubted_at: float | None = None
         self.symbols: frozenset[str] = frozenset()
 
     def want(self, symbols: frozenset[str]) -> None:
@@ -67,7 +67,7 @@ class _Shard:
         try:
             while True:
                 async with stream.attempts.turn(failed=failed, alone=alone, shards=stream.shards, there=stream.there):
-                    link = Link(stream, self.symbols, doubted=time.monotonic() < self._doubted_until)
+                    link = Link(stream, self.symbols, doubted=self._doubted)
                     self._links.append(link)
                     with suppress(TimeoutError):  # one that is told nothing shall not keep others from trying
                         async with asyncio.timeout(OUTCOME):
@@ -75,22 +75,28 @@ class _Shard:
                 await stream.attempts.tell()
                 await _first(link.carrying, link.rotate, link.over)
                 if link.carrying.is_set():
-                    self._said, self._doubted_until = "", 0.0
+                    self._said = ""
                     await self._keep_only(link)
                     await _first(link.rotate, link.over)
                 if link.brings_nothing:
-                    self._doubted_until = time.monotonic() + DOUBTED
+                    self._doubted_at = time.monotonic()
                 failed = not (link.good or link.well or link.rotate.is_set())
                 facts = fields(url=stream.url, why=link.why, symbols=len(self.symbols))
                 if link.over.is_set():
                     self._say("lost the connection" if link.opened else "cannot connect to the exchange", facts)
-                    await self._let_go(link)
                 else:
                     log.info("replacing the connection", extra=facts)
+                await self._let_go()
                 alone = alone + 1 if failed and stream.there() else 0
         finally:
             for link in self._links:
                 await link.close()
+
+    @property
+    def _doubted(self) -> bool:
+        """Whether a connection brought nothing of what there was, not long ago, and none has brought anything since."""
+        at = self._doubted_at
+        return at is not None and time.monotonic() - at < DOUBTED and not any(link.brought_since(at) for link in self._links)
 
     def _say(self, what: str, facts: dict[str, Any]) -> None:
         """A venue that is away is tried each second or two: the same is not said each time."""
@@ -106,11 +112,14 @@ class _Shard:
             self._links.remove(other)
             await other.close()
 
-    async def _let_go(self, link: Link) -> None:
-        self._links.remove(link)
-        await link.close()
-        if all(other.over.is_set() for other in self._links):
-            await self._stream.sink(Batch(now_us(), [], [Lost(self.symbols, link.why)]))
+    async def _let_go(self) -> None:
+        """Of all that are over, one that is being replaced among them."""
+        ended = [link for link in self._links if link.over.is_set()]
+        for link in ended:
+            self._links.remove(link)
+            await link.close()
+        if ended and not self._links:
+            await self._stream.sink(Batch(now_us(), [], [Lost(self.symbols, ended[-1].why)]))
 
 
 class BinanceStream:
