@@ -22,6 +22,9 @@ from tests.corners import own_database, own_topics
 SEED = int(os.environ.get("SEED", "1"))
 TIMEOUT = 1200
 
+COLUMNS = ("seconds published", "lost", "doubled", "absent at the exchange", "by REST", "live after")
+"""Figures that most tests have. Others stand beside what the test is about."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -71,13 +74,15 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     ]
     if rows:
         terminalreporter.write_line(f"seed {SEED}")
-    heads: tuple[str, ...] = ()
+    heads: list[str] = []
     for name, properties in rows:
-        if heads != (heads := tuple(key for key, _ in properties)):
+        table = {key: value for key, value in properties if key in COLUMNS}
+        what = "; ".join([_words(name), *(f"{key}: {value}" for key, value in properties if key not in COLUMNS)])
+        if heads != (heads := list(table)):
             terminalreporter.write_line("")
             terminalreporter.write_line(_row("what", *heads))
             terminalreporter.write_line("|---" * (1 + len(heads)) + "|")
-        terminalreporter.write_line(_row(_words(name), *(value for _, value in properties)))
+        terminalreporter.write_line(_row(what, *table.values()))
 
 
 def _row(*cells: object) -> str:
