@@ -55,6 +55,7 @@ check: install ## format, lint, types, import contract
 	$(BIN)/python scripts/configuration.py --check
 	$(BIN)/python scripts/chart.py --check
 	$(BIN)/python scripts/faults.py --check
+	$(BIN)/python scripts/metrics.py --check
 	$(BIN)/python scripts/page.py check
 
 format: install ## write the code the way `check` wants it

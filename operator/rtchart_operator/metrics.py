@@ -70,7 +70,9 @@ class SymbolMetrics(Collector):
             "Median time from the exchange's event to Kafka, of the last 5 minutes",
             labels=_LABELS,
         )
-        p99 = GaugeMetricFamily("rtchart_symbol_latency_p99_seconds", "The same, of 99 klines in 100", labels=_LABELS)
+        p99 = GaugeMetricFamily(
+            "rtchart_symbol_latency_p99_seconds", "What 99 in 100 of these times are within", labels=_LABELS
+        )
         for identity, speed in self._speeds():
             labels = (identity.exchange, identity.symbol)
             last.add_metric(labels, speed.last_kline)
