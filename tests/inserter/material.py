@@ -54,12 +54,10 @@ class FakeRecord:
     value: bytes | None
 
 
-def records(
-    messages: Iterable[KlineMessage | bytes], *, partition: int = 0, offset: int = 0, published_at: int = NOW
-) -> list[FakeRecord]:
+def records(messages: Iterable[KlineMessage | bytes], *, partition: int = 0, offset: int = 0) -> list[FakeRecord]:
     """Messages (or bytes that are none) as records, from ``offset`` on."""
     return [
-        FakeRecord(partition, number, published_at, message if isinstance(message, bytes) else encode(message))
+        FakeRecord(partition, number, NOW, message if isinstance(message, bytes) else encode(message))
         for number, message in zip(itertools.count(offset), messages)
     ]
 

@@ -25,7 +25,7 @@ def batch_of(*messages, partition: int = 0, offset: int = 0) -> Batch[KlineMessa
 
 def planned(batch: Batch[KlineMessage], *, epoch: int = 0, deleted: bool = False, kline_hours: int = 48) -> Plan:
     row = SymbolRow(1, Identity("sim", "BTCUSDT"), epoch, kline_hours, False, deleted)
-    found = Plan.of(batch, now=NOW, edition=0)
+    found = Plan(NOW)
     extend(found, batch, {("sim", "BTCUSDT"): row}, "klines")
     return found
 
@@ -49,27 +49,6 @@ def test_seconds_below_the_raw_floor_are_dropped():
     floor = (NOW // HOUR - 2) * HOUR
     found = planned(batch_of(kline(0, open_time=floor - SECOND), kline(0, open_time=floor)), kline_hours=2)
     assert (found.times(), found.dropped_old) == ({floor}, 1)
-
-
-def test_what_waited_on_kafka_is_kept_if_it_was_to_be_kept_when_it_was_published():
-    then = NOW - 5 * HOUR
-    floor = (then // HOUR - 2) * HOUR
-    batch: Batch[KlineMessage] = Batch(read)
-    batch.add(records([kline(0)]), {0: 0})
-    ahead = Plan.of(batch, now=NOW, edition=0)
-    assert ahead.suits(batch, 0)
-    waited = [kline(0, open_time=floor - SECOND), kline(0, open_time=floor)]
-    batch.add(records(waited, partition=1, published_at=then), {1: 0})
-    assert not ahead.suits(batch, 0), "it was made for later ones"
-    for part in (batch, batch.without(frozenset({0})), batch.halves()[1]):
-        found = planned(part, kline_hours=2)
-        assert (found.dropped_old, found.times() - {T0}) == (1, {floor})
-
-
-def test_a_record_that_claims_to_be_from_long_ago_keeps_nothing_older_than_a_week():
-    batch: Batch[KlineMessage] = Batch(read)
-    batch.add(records([kline(0, open_time=NOW - 30 * DAY)], published_at=NOW - 30 * DAY), {0: 0})
-    assert planned(batch).dropped_old == 1
 
 
 @pytest.mark.parametrize(("deleted", "kept", "dropped"), [(False, 1, 1), (True, 0, 2)])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rtchart.core.interval import HOUR, MINUTE, SECOND
+from rtchart.core.interval import MINUTE, SECOND
 from rtchart.core.messages import Absent, GapOpened, KlineMessage
 from rtchart.inserter.batch import Batch, Feed
 from rtchart.inserter.plan import read
 from rtchart.store import gaps, symbols
-from tests.inserter.material import NOW, T0, desired, kline, ledger, records, stored
+from tests.inserter.material import NOW, T0, kline, ledger, records
 from tests.inserter.table import Table
 
 
@@ -49,20 +49,6 @@ async def test_old_seconds_of_one_symbol_do_not_look_up_the_gaps_of_others(table
     assert found == [2]
     assert await ledger(table.connection) == [(old, old + 1, "open"), (3, 4, "repaired")]
     assert await ledger(table.connection, "ETHUSDT") == [(old, old + 1, "repaired"), (3, 4, "open")]
-
-
-async def test_seconds_that_waited_on_kafka_for_longer_than_they_are_kept_are_stored_and_close_their_gap(table: Table):
-    """Of a symbol that keeps an hour, beside a database that was away for five."""
-    await symbols.want(table.connection, [desired(kline_hours=1, epoch=0)])
-    await table.book.load(table.connection)
-    first, then = -5 * HOUR // SECOND, NOW - 5 * HOUR
-    batch: Batch[KlineMessage] = Batch(read)
-    gap = GapOpened("sim", "BTCUSDT", T0 + (first + 1) * SECOND, T0 + (first + 3) * SECOND, "step", then)
-    waited = [kline(first), gap, *(kline(first + number, source="repair") for number in (1, 2)), kline(first + 3)]
-    batch.add(records(waited, published_at=then), {0: 0})
-    await table.writer.write(batch)
-    assert sorted(await stored(table.connection)) == [first + number for number in range(4)]
-    assert await ledger(table.connection) == [(first + 1, first + 3, "repaired")]
 
 
 async def after_a_cut(table: Table, offset: int, *messages: KlineMessage) -> None:

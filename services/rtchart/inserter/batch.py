@@ -6,7 +6,6 @@ stored one after the other.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
@@ -59,8 +58,6 @@ class Batch(Generic[M]):
         """Partitions whose records before this batch were cut off the log before they could be read."""
         self.size = 0
         """Bytes of the records' values."""
-        self.oldest = sys.maxsize
-        """When the first of the records was published (ms), or before."""
 
     def __len__(self) -> int:
         return len(self.records)
@@ -71,8 +68,6 @@ class Batch(Generic[M]):
             value = record.value or b""
             self._append(record, self._read(value), positions[record.partition])
             self.size += len(value)
-            if record.timestamp < self.oldest:
-                self.oldest = record.timestamp
 
     def _append(self, record: Record, message: M | Refusal, read_from: int) -> None:
         self.records.append(record)
@@ -88,7 +83,7 @@ class Batch(Generic[M]):
             if record.partition not in partitions:
                 rest._append(record, message, positions[record.partition])
                 rest.size += len(record.value or b"")
-        rest.lost, rest.oldest = self.lost - partitions, self.oldest
+        rest.lost = self.lost - partitions
         return rest
 
     def halves(self) -> tuple[Batch[M], Batch[M]]:
@@ -99,7 +94,6 @@ class Batch(Generic[M]):
         for number, (record, message) in enumerate(zip(self.records, self.messages, strict=True)):
             (first if number < middle else second)._append(record, message, positions[record.partition])
             positions[record.partition] = record.offset + 1
-        first.oldest = second.oldest = self.oldest
         first.lost = self.lost.intersection(first.moves)
         second.lost = self.lost - first.lost
         return first, second
@@ -107,8 +101,7 @@ class Batch(Generic[M]):
     def refused(self, reason: DeadLetterReason, detail: str) -> Batch[M]:
         """The same records, none of which can be used."""
         batch = Batch(self._read)
-        batch.records, batch.moves, batch.lost = self.records, self.moves, self.lost
-        batch.size, batch.oldest = self.size, self.oldest
+        batch.records, batch.moves, batch.lost, batch.size = self.records, self.moves, self.lost, self.size
         batch.messages = list(repeat(Refusal(reason, detail), len(self.records)))
         return batch
 

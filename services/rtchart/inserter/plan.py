@@ -8,7 +8,6 @@ from itertools import islice
 
 import msgspec
 
-from rtchart.core.interval import HOUR
 from rtchart.core.kline import InvalidKline, Kline
 from rtchart.core.messages import Absent, DeadLetter, GapOpened, KlineMessage, Listing, UnreadableRecord, read_kline_message
 from rtchart.core.symbol import raw_floor
@@ -31,10 +30,7 @@ class Plan:
     """What a batch asks of the database, made by `extend`. Symbols appear by their id."""
 
     at: int
-    """When it was made (ms)."""
-    published_at: int
-    """The time (ms) that its floors are of: when the batch's first record was published. However long a record waits on Kafka,
-    a second that was to be stored then is stored."""
+    """The time (ms) that its floors are of."""
     edition: int = 0
     """Which edition of the symbols' rows it is made of (`rtchart.inserter.symbols.Symbols`)."""
     planned: int = 0
@@ -51,18 +47,9 @@ class Plan:
     places: dict[tuple[str, str], tuple[int, int, dict[int, Kline]]] = field(default_factory=dict)
     """Of each (exchange, symbol) with seconds: its epoch, its raw floor and its part of ``seconds``."""
     dropped_old: int = 0
-    """Klines that were below the raw floor when they were published: their seconds are not kept, their candles stay."""
+    """Klines below the raw floor: their seconds are not kept any more, their candles are not folded again."""
     dropped_epoch: int = 0
     """Klines of a life of the symbol that is over."""
-
-    @classmethod
-    def of(cls, batch: Batch[KlineMessage], *, now: int, edition: int) -> Plan:
-        """An empty one. What says that it was published long ago is not believed further than `FUTURE`."""
-        return cls(now, max(min(batch.oldest, now), now - FUTURE), edition)
-
-    def suits(self, batch: Batch[KlineMessage], edition: int) -> bool:
-        """Whether its floors are those of the batch, which may have got older records since, and of these rows."""
-        return self.edition == edition and self.published_at // HOUR <= max(batch.oldest, self.at - FUTURE) // HOUR
 
     def times(self) -> set[int]:
         """The open times of ``seconds``."""
@@ -106,7 +93,7 @@ def _sort(out: Plan, message: KlineMessage, symbols: Mapping[tuple[str, str], Sy
     elif message.epoch < row.epoch or row.deleted:
         out.dropped_epoch += isinstance(message, Kline)
     elif isinstance(message, Kline):
-        floor = raw_floor(row.kline_hours, out.published_at)
+        floor = raw_floor(row.kline_hours, out.at)
         if message.open_time > out.at + FUTURE:
             return Refusal("invalid_kline", f"open_time {message.open_time} is more than a week after {out.at}")
         if message.open_time < floor:

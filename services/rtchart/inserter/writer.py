@@ -8,7 +8,7 @@ from itertools import chain, islice
 from weakref import WeakKeyDictionary
 
 from rtchart.core.gap import Range
-from rtchart.core.interval import DAY, HOUR
+from rtchart.core.interval import DAY, HOUR, MINUTE
 from rtchart.core.messages import DeadLetter, KlineMessage
 from rtchart.core.symbol import raw_floor
 from rtchart.inserter import metrics, refused
@@ -26,6 +26,9 @@ from rtchart.store.klines import Stored
 
 CAREFUL_BATCHES = 20
 """After a second came again, so many batches are not tried the short way, which would be done for nothing."""
+
+PLAN_AGE = MINUTE
+"""Milliseconds for which a plan made ahead is good: after an outage the raw floor is another."""
 
 LATENCIES_PER_BATCH = 100
 
@@ -72,18 +75,20 @@ class Writer:
         A symbol that was deleted or changed since undoes what was done: its klines are dead, or below another floor.
         """
         plan = self._ahead.get(batch)
-        if plan is None or not plan.suits(batch, self._book.edition):
-            plan = self._ahead[batch] = Plan.of(batch, now=self._clock(), edition=self._book.edition)
+        if plan is None or plan.edition != self._book.edition:
+            plan = self._ahead[batch] = Plan(self._clock(), self._book.edition)
         extend(plan, batch, self._book.rows, self._feed.topic)
         return plan
 
     async def _commit(self, connection: Connection, batch: Batch[KlineMessage]) -> tuple[Plan, Stored]:
         now = self._clock()
+        if (ahead := self._ahead.get(batch)) is not None and ahead.at < now - PLAN_AGE:
+            del self._ahead[batch]
         work = self.prepare(batch)
         del self._ahead[batch]  # what is tried again is planned again
         if work.unknown:
             await self._book.ensure(connection, work.unknown)
-            work = Plan.of(batch, now=now, edition=self._book.edition)
+            work = Plan(now, self._book.edition)
             extend(work, batch, self._book.rows, self._feed.topic)
         await self._ensure_partitions(connection, work)
         try:

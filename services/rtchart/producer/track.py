@@ -32,7 +32,7 @@ def history_of(wanted: int, symbols: int) -> int:
 
 AGING = MINUTE
 """Milliseconds before a second gets too old to be stored in which it is no longer asked for, nor taken, and after that in which
-it is not given up yet: whatever the clocks say of those who publish and store it."""
+it is not given up yet: whatever the inserter's clock says. (What waits on Kafka for longer than that comes too late there.)"""
 
 TOLD = 100
 """Gaps that are too old whose word is remembered: it is acknowledged in seconds, or lost."""
