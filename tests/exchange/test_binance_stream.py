@@ -168,6 +168,38 @@ async def test_a_market_that_is_quiet_afterwards_is_left_alone(monkeypatch: pyte
         assert len(shard._links) == 1
 
 
+async def test_one_that_is_to_be_replaced_before_it_brought_anything_is_no_one_more() -> None:
+    """A server that shuts down and tells each new connection so at once."""
+    async with stream_server() as server, streaming(server.url, "A") as (stream, sink):
+        for number in range(3):
+            await wait_until(lambda number=number: len(server.clients) > number)
+            client = server.clients[number]
+            await wait_until(lambda client=client: client.streams)
+            await client.send(klines.SHUTDOWN)
+            await wait_until(lambda client=client: client.closed)
+        assert len(sink.events(Lost)) == 3, "nothing is carried meanwhile"
+        (shard,) = stream._shards
+        await wait_until(lambda: len(server.clients) == 4)
+        assert len(shard._links) == 1
+
+
+async def test_the_doubt_ends_with_a_connection_that_carries() -> None:
+    async with stream_server() as server, streaming(server.url, "A") as (stream, sink):
+        stream.clock.set(klines.OPEN_TIME)
+        await subscribed(server, "A")
+        await wait_until(lambda: server.clients[0].requests[-1]["method"] == "LIST_SUBSCRIPTIONS")
+        stream.missed("A", klines.OPEN_TIME + 60_000)
+        await wait_until(lambda: len(server.clients) == 2)
+        (shard,) = stream._shards
+        assert shard._links[-1]._doubted
+        await subscribed(server, "A")
+        await server.clients[1].kline("A")
+        await wait_until(lambda: shard._links[-1].carrying.is_set() and sink.seconds)
+        await server.clients[1].socket.close(1001, "gone")
+        await wait_until(lambda: len(server.clients) == 3)
+        assert not shard._links[-1]._doubted
+
+
 async def test_a_defect_in_the_sink_is_not_swallowed() -> None:
     async def sink(batch: Batch) -> None:
         raise ZeroDivisionError

@@ -67,10 +67,10 @@ async def _repair(producer: Producer, rest: Rest, track: Track, ledger: Ledger, 
                 await producer.outbox.room()
                 if track.ledger is not ledger or producer.tracks.get(symbol) is not track:
                     return  # no longer asked for
-                told = track.announcements(page.asked_at)  # what fills a gap comes after the word of it
                 start = max(page.start, track.stored_from(producer.clock.now()))  # an answer may take minutes
                 if start >= page.end:
                     continue
+                told = track.announcements(page.asked_at)  # what fills a gap comes after the word of it
                 has = [kline.open_time for kline in page.klines if kline.open_time >= start]
                 fill = ledger.on_answer(start, page.end, has, page.asked_at, unusable=page.bad)
                 received_us = now_us()

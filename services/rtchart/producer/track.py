@@ -32,7 +32,7 @@ def history_of(wanted: int, symbols: int) -> int:
 
 AGING = MINUTE
 """Milliseconds before a second gets too old to be stored in which it is no longer asked for, nor taken, and after that in which
-it is not given up yet: whatever the inserter's clock says. (What waits on Kafka for longer than that comes too late there.)"""
+it is not given up yet: by so much the venue's clock and the inserter's may differ. What waits longer on Kafka is too late."""
 
 TOLD = 100
 """Gaps that are too old whose word is remembered: it is acknowledged in seconds, or lost."""

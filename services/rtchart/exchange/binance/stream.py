@@ -75,17 +75,19 @@ class _Shard:
                 await stream.attempts.tell()
                 await _first(link.carrying, link.rotate, link.over)
                 if link.carrying.is_set():
-                    self._said = ""
+                    self._said, self._doubted_at = "", None
                     await self._keep_only(link)
                     await _first(link.rotate, link.over)
                 if link.brings_nothing:
                     self._doubted_at = time.monotonic()
-                failed = not (link.good or link.well or link.rotate.is_set())
+                failed = not (link.good or (link.rotate.is_set() and link.heard.is_set()))
                 facts = fields(url=stream.url, why=link.why, symbols=len(self.symbols))
                 if link.over.is_set():
                     self._say("lost the connection" if link.opened else "cannot connect to the exchange", facts)
                 else:
                     log.info("replacing the connection", extra=facts)
+                    if not link.heard.is_set():  # it is to be replaced before it brought anything, and would only be one more
+                        await link.close()
                 await self._let_go()
                 alone = alone + 1 if failed and stream.there() else 0
         finally:
