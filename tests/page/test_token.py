@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, expect
 
 from rtchart.web import page as site
 from rtchart.web.admission import Rules
 from rtchart.web.tokens import Tokens
 from tests.page.browser import until, visit
-from tests.waiting import wait_until
 from tests.web.conftest import BTC
 from tests.web.running import Running, running
 
@@ -81,26 +80,4 @@ async def test_a_token_that_is_no_longer_good_is_asked_for_anew(guarded: Running
     await expect(page.locator("#token-why")).to_contain_text("or no longer")
     await enter(page, NEXT)
     await expect(page.locator("#status-connection")).to_contain_text("Live")
-    forgive(page)
-
-
-async def test_what_was_said_of_the_token_before_is_not_said_of_the_new_one(
-    guarded: Running, page: Page, tokens: Tokens
-) -> None:
-    """Two connections were refused, and the server's second answer to why comes when there is a good token."""
-    held: list[Route] = []
-    await page.route("**/api/v1/status", lambda route: held.append(route))
-    await visit(page, guarded.url)
-    await enter(page, TOKEN)
-    await expect(page.locator("#status-connection")).to_contain_text("Live")
-    ask_for_another(guarded, tokens)
-    await wait_until(lambda: len(held) >= 2, 40)
-    await held[0].continue_()
-    await expect(page.locator("#token-why")).to_contain_text("or no longer")
-    await enter(page, NEXT)
-    await expect(page.locator("#status-connection")).to_contain_text("Live")
-    async with page.expect_event("requestfinished", lambda request: request.url.endswith("/status")):
-        await held[1].continue_()
-    await page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => setTimeout(seen)))")
-    await expect(page.locator("#token")).to_be_hidden(timeout=1)
     forgive(page)
