@@ -50,7 +50,7 @@ async def test_live_candles_move(stage: Stage, page: Page) -> None:
 async def test_the_sidebar_shows_prices_and_changes(stage: Stage, page: Page) -> None:
     await opened(page, stage)
     row = page.locator('#symbols a[data-key="binance:PEPEUSDT"]')
-    await expect(row.locator(".number").first).to_have_text(re.compile(r"^0\.000005\d\d$"))
+    await expect(row.locator(".number").first).to_have_text(re.compile(r"^0\.00000\d\d\d$"))
     await expect(row.locator(".change")).to_have_text(re.compile(r"^([+−]\d+\.\d\d|0\.00)%$"))  # it may be where it was
     await expect(page.locator("#symbols li")).to_have_count(len(market.SYMBOLS))
 
