@@ -55,6 +55,14 @@ async def subscribed(server: StreamServer, *symbols: str) -> None:
     await wait_until(lambda: {name for client in server.open for name in client.streams} == names)
 
 
+async def given_up(server: StreamServer, stream: BinanceStream) -> None:
+    """The first connection is told that it did not bring what the exchange has of A."""
+    stream.clock.set(klines.OPEN_TIME)
+    await subscribed(server, "A")
+    await wait_until(lambda: server.clients[0].requests[-1]["method"] == "LIST_SUBSCRIPTIONS")
+    stream.missed("A", klines.OPEN_TIME + 60_000)
+
+
 async def test_symbols_come_and_go_while_it_runs() -> None:
     async with stream_server() as server, streaming(server.url, "A", "B") as (stream, sink):
         await subscribed(server, "A", "B")
@@ -155,12 +163,10 @@ async def test_a_connection_that_brings_nothing_of_what_there_is_is_replaced_unt
 
 async def test_a_market_that_is_quiet_afterwards_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has brought nothing of what there was is doubted for a while, and not for as long as nothing comes."""
-    monkeypatch.setattr(stream_module, "DOUBTED", 3.0)  # as long as a second one lives at least, and no longer
     async with stream_server() as server, streaming(server.url, "A") as (stream, sink):
-        stream.clock.set(klines.OPEN_TIME)
-        await subscribed(server, "A")
-        await wait_until(lambda: server.clients[0].requests[-1]["method"] == "LIST_SUBSCRIPTIONS")
-        stream.missed("A", klines.OPEN_TIME + 60_000)
+        await given_up(server, stream)
+        await wait_until(lambda: len(server.clients) == 2)
+        monkeypatch.setattr(stream_module, "DOUBTED", 0.0)  # that while is over before the second one is
         await wait_until(lambda: len(server.clients) == 3)
         (shard,) = stream._shards
         assert not shard._doubted and not shard._links[-1]._doubted
@@ -177,7 +183,7 @@ async def test_one_that_is_to_be_replaced_before_it_brought_anything_is_no_one_m
             await wait_until(lambda client=client: client.streams)
             await client.send(klines.SHUTDOWN)
             await wait_until(lambda client=client: client.closed)
-        assert len(sink.events(Lost)) == 3, "nothing is carried meanwhile"
+        await wait_until(lambda: len(sink.events(Lost)) == 3)  # nothing is carried meanwhile
         (shard,) = stream._shards
         await wait_until(lambda: len(server.clients) == 4)
         assert len(shard._links) == 1
@@ -185,10 +191,7 @@ async def test_one_that_is_to_be_replaced_before_it_brought_anything_is_no_one_m
 
 async def test_the_doubt_ends_with_a_connection_that_carries() -> None:
     async with stream_server() as server, streaming(server.url, "A") as (stream, sink):
-        stream.clock.set(klines.OPEN_TIME)
-        await subscribed(server, "A")
-        await wait_until(lambda: server.clients[0].requests[-1]["method"] == "LIST_SUBSCRIPTIONS")
-        stream.missed("A", klines.OPEN_TIME + 60_000)
+        await given_up(server, stream)
         await wait_until(lambda: len(server.clients) == 2)
         (shard,) = stream._shards
         assert shard._links[-1]._doubted

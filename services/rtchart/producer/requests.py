@@ -2,7 +2,8 @@
 those that are not stored as the venue has them.
 
 The watermark is past them, so what is to be done is kept on ``rtchart.repairs``, by whoever missed them, until it is done:
-fetched, or absent, and acknowledged. Killed at any moment, the next producer finds it there.
+fetched, or absent, and acknowledged. Killed at any moment, the next producer finds it there. What is too old to be stored as
+seconds is left to the older history (`rtchart.core.minutes`) at once, which remembers it from the next state on.
 """
 
 from __future__ import annotations

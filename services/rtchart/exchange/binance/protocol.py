@@ -40,7 +40,7 @@ class Timing(msgspec.Struct, frozen=True):
     quiet: float = 1.5
     """No kline: the server is asked whether it still knows our subscriptions. One quiet symbol among others is no matter."""
     doubt: float = 1.5
-    """That question has no answer: another connection is opened, before this one is known to be dead."""
+    """That question has no answer: another connection is opened, before this one, which has carried, is known to be dead."""
     unseen: float = 5.0
     """Subscribed, others come, and of this symbol nothing did, at all or since it was `missed`: it is subscribed again. Then
     twice as long, up to ``longest_unseen``."""
