@@ -13,7 +13,7 @@ from rtchart.web import hub as hubs
 from rtchart.web.addresses import NO_LIMITS, Visitor
 from rtchart.web.catalog import Catalog
 from rtchart.web.channel import MAX_BOX, MAX_REPLIES, MAX_REPLY_CHARACTERS, Client
-from rtchart.web.connection import Connection
+from rtchart.web.connection import Connection, Socket
 from rtchart.web.hub import Hub
 from rtchart.web.market import Entry, Market
 from rtchart.web.views import Views
@@ -43,6 +43,12 @@ class Stage:
             assert self.hub.welcome(client, channel, joining, "{}", None)
         client.take()
         return client
+
+    def serve(self, socket: Socket, client: Client) -> asyncio.Task[None]:
+        """Serve the client on the socket."""
+        views = Views(self.market, self.catalog, Reader("postgresql://nowhere", service="web"), lambda: self.now)
+        connection = Connection(socket, client, Visitor(NO_LIMITS), self.hub, views, self.catalog, self.market)
+        return asyncio.create_task(connection.run())
 
     def second(self, time: int, close: str = "5") -> None:
         self.market.take(self.entry.key, kline(time, close=close))
@@ -182,13 +188,34 @@ class NeverReads:
         self.closed = (code, reason)
 
 
+class LeavesSlowly:
+    """The socket of a client that says nothing, and whose last read takes a moment to end."""
+
+    def __init__(self) -> None:
+        self.receiving, self.leaving = asyncio.Event(), asyncio.Event()
+        self.closed: tuple[int, str] | None = None
+
+    async def receive(self) -> str:
+        self.receiving.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.leaving.set()
+            for _ in range(3):
+                await asyncio.sleep(0)
+        raise AssertionError
+
+    async def send(self, data: str) -> None:
+        raise AssertionError
+
+    async def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+
 async def test_a_stalled_client_is_closed_with_1008(monkeypatch: pytest.MonkeyPatch) -> None:
     stage = Stage()
     client, socket = Client(), NeverReads()
-    views = Views(stage.market, stage.catalog, Reader("postgresql://nowhere", service="web"), lambda: stage.now)
-    serving = asyncio.create_task(
-        Connection(socket, client, Visitor(NO_LIMITS), stage.hub, views, stage.catalog, stage.market).run()
-    )
+    serving = stage.serve(socket, client)
     client.reply("{}")
     await socket.sending.wait()
     stage.hub.sweep()
@@ -205,16 +232,36 @@ async def test_draining_does_not_wait_for_a_stalled_client(monkeypatch: pytest.M
     monkeypatch.setattr(hubs, "DRAIN", 0.01)
     stage = Stage()
     client, socket = Client(), NeverReads()
-    views = Views(stage.market, stage.catalog, Reader("postgresql://nowhere", service="web"), lambda: stage.now)
-    serving = asyncio.create_task(
-        Connection(socket, client, Visitor(NO_LIMITS), stage.hub, views, stage.catalog, stage.market).run()
-    )
+    serving = stage.serve(socket, client)
     client.reply("{}")
     await socket.sending.wait()
     await asyncio.wait_for(stage.hub.drain(), 5)
     await serving
     assert socket.closed is not None
     assert socket.closed[0] == 1001
+
+
+async def test_a_client_that_goes_while_it_is_closed_is_gone() -> None:
+    stage = Stage()
+    client, socket = Client(), LeavesSlowly()
+    serving = stage.serve(socket, client)
+    await socket.receiving.wait()
+    client.close(1001, "connect again")
+    await socket.leaving.wait()
+    serving.cancel()  # as Quart does when the client is gone first
+    await asyncio.wait([serving])
+    assert stage.hub.clients == set()
+    await asyncio.wait_for(stage.hub.drain(), 5)
+
+
+async def test_a_client_that_comes_while_the_server_drains_is_closed() -> None:
+    stage = Stage()
+    late, socket = Client(), LeavesSlowly()
+    await stage.hub.drain()
+    await asyncio.wait_for(stage.serve(socket, late), 5)
+    assert socket.closed is not None
+    assert socket.closed[0] == 1001
+    assert stage.hub.clients == set()
 
 
 def test_only_what_came_from_kafka_is_measured() -> None:

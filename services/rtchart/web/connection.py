@@ -101,8 +101,10 @@ class Connection:
         try:
             await asyncio.wait({sender, receiver}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _end(sender, receiver, *self._reading.values())
+            # Left before anything is awaited: a client that goes while it is closed has this cancelled once more.
+            ending = _end(sender, receiver, *self._reading.values())
             self._hub.leave(client)
+            await ending
         for task in (sender, receiver):
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
@@ -281,7 +283,8 @@ def _optional(value: T | msgspec.UnsetType) -> T | None:
     return None if isinstance(value, msgspec.UnsetType) else value
 
 
-async def _end(*tasks: asyncio.Task[None]) -> None:
+def _end(*tasks: asyncio.Task[None]) -> asyncio.Future[list[BaseException | None]]:
+    """Cancel the tasks; when they are over."""
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    return asyncio.gather(*tasks, return_exceptions=True)

@@ -35,6 +35,9 @@ STALLED = 10.0
 DRAIN = 1.0
 """Seconds that clients have to take their last frame when the server shuts down."""
 
+SHUTS_DOWN = (1001, "the server shuts down; connect again")
+"""Code and reason with which clients are closed then."""
+
 CLOCK = 250
 """Milliseconds between looks at which candles the clock closes."""
 
@@ -51,6 +54,7 @@ class Hub:
         self.clients: set[Client] = set()
         self._ticker_clients: set[Client] = set()
         self._gone = asyncio.Event()
+        self._draining = False
         self._delivered = 0
         """Deliveries that are not counted in the metric yet."""
         self._looked_at = 0
@@ -64,6 +68,8 @@ class Hub:
         """A socket is open."""
         self.clients.add(client)
         metrics.sockets.set(len(self.clients))
+        if self._draining:  # it was let in just before
+            client.close(*SHUTS_DOWN)
 
     def leave(self, client: Client) -> None:
         """A socket is closed: all its subscriptions end."""
@@ -76,17 +82,17 @@ class Hub:
             self._gone.set()
 
     async def drain(self) -> None:
-        """Have every client closed with 1001; returns when all are gone."""
-        reason = "the server shuts down; connect again"
+        """Have every client closed with 1001, and who comes from now on; returns when all are gone."""
+        self._draining = True
         self._gone.clear()
         for client in self.clients:
-            client.close(1001, reason)
+            client.close(*SHUTS_DOWN)
         try:
             async with asyncio.timeout(DRAIN if self.clients else 0):
                 await self._gone.wait()
         except TimeoutError:
             for client in self.clients:  # these do not take the frame that is under way
-                client.abandon(1001, reason)
+                client.abandon(*SHUTS_DOWN)
             if self.clients:
                 await self._gone.wait()
 
