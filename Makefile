@@ -38,9 +38,9 @@ $(VENDOR): package-lock.json scripts/page.py | $(INSTALLED)
 run: install ## everything on this machine: `rtchart up` (ARGS="--exchange sim" passes options on)
 	@exec $(BIN)/rtchart up $(ARGS)
 
-# Much of a test is waiting for real servers: two processes, each with servers of its own, halve it.
+# Much of a test is waiting for real servers: three processes, each with servers of its own, fill two processors.
 test: install ## every test that needs no cluster (ARGS="tests/web -x" passes options on to pytest; ARGS=-n0: in one process)
-	$(BIN)/pytest --numprocesses 2 --dist worksteal --durations 15 $(ARGS)
+	$(BIN)/pytest --numprocesses 3 --dist worksteal --durations 15 $(ARGS)
 
 SEED ?= 1
 chaos: install ## every fault, alone and together, against the exchange's own record (SEED=2 ARGS="-k half_open")

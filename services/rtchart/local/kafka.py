@@ -140,9 +140,16 @@ class Kafka(Engine):
         return "".join(f"{name}={value}\n" for name, value in {**settings, **self._more}.items())
 
     async def _ready(self) -> bool:
-        """Whether the broker answers a request: it does when it has its place in the cluster, and not before."""
+        """Whether the broker answers a request: it does when it has its place in the cluster, and not before.
+
+        Its other listeners come one after the other, so each has to take a connection.
+        """
         try:
             async with asyncio.timeout(5):
+                for address in self._listeners.values():
+                    host, _, port = address.rpartition(":")
+                    _, writer = await asyncio.open_connection(host, int(port))
+                    writer.close()
                 reader, writer = await asyncio.open_connection(LOOPBACK, self._port)
                 try:
                     writer.write(_API_VERSIONS)
