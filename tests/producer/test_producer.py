@@ -18,6 +18,8 @@ from tests.producer.venue import EPOCH, Topics, producer, topics, whole
 from tests.waiting import wait_until
 
 RATE = 20
+PATIENT = Patience(silence=60 * SECOND)
+"""Where there is to be no gap: a quarter of a second in which a busy machine does nothing else is five of the venue's."""
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ async def test_what_the_stream_skips_is_announced_then_repaired(
     cluster: Cluster, there: Topics, address: Address, exchange: Exchange
 ) -> None:
     await there.want("BTCUSDT", "ETHUSDT")
-    async with producer(cluster, address):
+    async with producer(cluster, address, patience=PATIENT):
         await streaming(there, "BTCUSDT", "ETHUSDT")
         start = there.last("BTCUSDT") + 10 * SECOND
         exchange.faults.skip_seconds("BTCUSDT", start, start + 3 * SECOND)
@@ -129,8 +131,8 @@ async def test_a_start_refills_from_the_watermark(
     await wait_until(lambda: exchange.clock.now() > last + 30 * SECOND)
     async with producer(cluster, address, instance="two"):
         await wait_until(lambda: whole(there, "BTCUSDT", last + 40 * SECOND))
-    (gap,) = [gap for gap in there.gaps("BTCUSDT") if gap.start <= last + 10 * SECOND < gap.end]
-    assert gap.reason == "start"
+    # A word may be there twice, and the first one's own of a silence too: a quarter of a second is five here.
+    (gap,) = {gap for gap in there.gaps("BTCUSDT") if gap.reason == "start" and gap.start <= last + 10 * SECOND < gap.end}
     assert gap.start <= last + SECOND
     refilled = {kline.open_time for kline in there.klines("BTCUSDT") if kline.source == "repair"}
     assert refilled >= set(range(last + 2 * SECOND, last + 25 * SECOND, SECOND))
@@ -242,7 +244,7 @@ async def test_a_shutdown_of_the_server_loses_and_repairs_nothing(
     cluster: Cluster, there: Topics, address: Address, exchange: Exchange
 ) -> None:
     await there.want("BTCUSDT", "ETHUSDT")
-    async with producer(cluster, address):
+    async with producer(cluster, address, patience=PATIENT):
         await streaming(there, "BTCUSDT", "ETHUSDT")
         before = len(there.gaps("BTCUSDT"))
         exchange.faults.shutdown_notice()
