@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from tests.waiting import wait_until
 
 
 @asynccontextmanager
@@ -22,6 +24,17 @@ async def own_topics(kafka: str) -> AsyncIterator[str]:
             await admin.delete_topics(mine)
     finally:
         await admin.close()
+
+
+async def make_topics(admin: AIOKafkaAdminClient, *topics: NewTopic) -> None:
+    """Make topics as somebody else does, and wait until the broker has heard of them from the controller, which made them."""
+    answer = await admin.create_topics(list(topics))
+    assert all(error[1] == 0 for error in answer.topic_errors), answer
+
+    async def known() -> bool:
+        return {topic.name for topic in topics} <= set(await admin.list_topics())
+
+    await wait_until(known)
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from rtchart.core.errors import UserError
 from rtchart.core.kline import Kline
 from rtchart.core.messages import Absent, decode_kline_message
 from rtchart.core.symbol import DesiredSymbol
+from tests.corners import make_topics
 from tests.klines import kline
 from tests.waiting import wait_until
 
@@ -60,9 +61,8 @@ async def test_topics_are_made_with_their_settings_and_only_once(cluster: Cluste
 async def test_settings_of_ours_that_differ_are_set_and_others_left(cluster: Cluster):
     name = cluster.name(KLINES)
     async with cluster.admin() as admin:
-        await admin.create_topics(
-            [NewTopic(name, KLINES.partitions, 1, topic_configs={"retention.ms": "60000", "max.message.bytes": "2000000"})]
-        )
+        other = {"retention.ms": "60000", "max.message.bytes": "2000000"}
+        await make_topics(admin, NewTopic(name, KLINES.partitions, 1, topic_configs=other))
     await ensure_topics(cluster, (KLINES,))
 
     async def are_set() -> bool:  # a broker that took them knows them a moment later
@@ -78,7 +78,7 @@ async def test_a_topic_with_another_number_of_partitions_is_refused(cluster: Clu
     name = cluster.name(KLINES)
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
-    await admin.create_topics([NewTopic(name, 3, 1)])
+    await make_topics(admin, NewTopic(name, 3, 1))
     await admin.close()
     with pytest.raises(UserError, match=rf"{name} .* has 3 partitions and must have 12"):
         await ensure_topics(cluster, (KLINES,))

@@ -15,6 +15,7 @@ from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.topics import KLINES, SYMBOLS, TOPICS, Making
 from rtchart.core.errors import Unavailable, UserError
+from tests.corners import make_topics
 from tests.waiting import wait_until
 
 
@@ -31,13 +32,7 @@ async def make(cluster: Cluster, name: str, partitions: int, **settings: str) ->
     """As somebody else does."""
     async with cluster.admin() as admin:
         topic = NewTopic(name, partitions, 1, topic_configs={key.replace("_", "."): value for key, value in settings.items()})
-        answer = await admin.create_topics([topic])
-        assert answer.topic_errors[0][1] == 0
-
-        async def known() -> bool:  # the controller made it; the broker hears of it
-            return name in await admin.list_topics()
-
-        await wait_until(known)
+        await make_topics(admin, topic)
 
 
 async def settings_of(cluster: Cluster, name: str) -> dict[str, str]:

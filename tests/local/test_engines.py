@@ -20,6 +20,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 from rtchart.core.errors import UserError
 from rtchart.local.kafka import Kafka
 from rtchart.local.postgres import Postgres
+from tests.corners import make_topics
 
 
 async def query(url: str, statement: str) -> object:
@@ -134,7 +135,7 @@ async def test_kafka_keeps_its_records_after_kill_9_and_makes_no_topic_unasked(f
     async with Kafka(folder, brief=True) as engine:
         admin = AIOKafkaAdminClient(bootstrap_servers=engine.bootstrap)
         await admin.start()
-        await admin.create_topics([NewTopic("kept", 1, 1)])
+        await make_topics(admin, NewTopic("kept", 1, 1))
         with pytest.raises(UnknownTopicOrPartitionError):
             for topic in await admin.describe_topics(["not-made"]):
                 raise UnknownTopicOrPartitionError if topic["error_code"] == 3 else AssertionError(topic)

@@ -22,6 +22,7 @@ from rtchart.process.clock import now_ms
 from rtchart.store import dead_letters as table
 from rtchart.store.gaps import GapRow, save
 from rtchart.store.klines import ensure_partitions, insert, prepare
+from tests.corners import make_topics
 from tests.exchange import klines as frames
 from tests.klines import kline
 from tests.tools.conftest import Want
@@ -252,11 +253,10 @@ async def test_a_letter_of_which_kafka_takes_nothing_stays(
     cluster = Cluster(kafka, f"{topic_prefix}small.")
     async with cluster.admin() as admin:
         small = {"max.message.bytes": "20"}
-        await admin.create_topics(
-            [
-                NewTopic(cluster.name(KLINES), KLINES.partitions, 1, topic_configs=small),
-                NewTopic(cluster.prefix + "rtchart.symbols", 1, 1),
-            ]
+        await make_topics(
+            admin,
+            NewTopic(cluster.name(KLINES), KLINES.partitions, 1, topic_configs=small),
+            NewTopic(cluster.prefix + "rtchart.symbols", 1, 1),
         )
         async with cluster.producer() as producer:
             await producer.send_and_wait(cluster.prefix + "rtchart.symbols", encode(WANTED), key=b"sim:BTCUSDT")

@@ -22,7 +22,7 @@ from rtchart.local.ports import free_ports
 from rtchart.local.postgres import Postgres
 from rtchart.process.clock import now_ms
 from rtchart.tools.doctor.command import Asked
-from tests.corners import execute
+from tests.corners import execute, make_topics
 from tests.store.test_roles import demand_passwords
 from tests.tools.doctor.examining import PATIENCE, SECRET, bad, market, report, reveals, run, tell
 from tests.waiting import wait_until
@@ -86,12 +86,7 @@ async def test_a_missing_topic_is_told_and_not_made(cluster: Cluster) -> None:
 async def test_too_few_partitions_are_told(kafka: str, topic_prefix: str) -> None:
     cluster = Cluster(kafka, topic_prefix)
     async with cluster.admin() as admin:
-        await admin.create_topics([NewTopic(cluster.name(KLINES), 3, 1)])
-
-        async def known() -> bool:
-            return cluster.name(KLINES) in await admin.list_topics()
-
-        await wait_until(known)
+        await make_topics(admin, NewTopic(cluster.name(KLINES), 3, 1))
     findings = await report(Asked(cluster, patience=PATIENCE))
     assert "is to have 12 partitions" in findings[f"topic {cluster.name(KLINES)}"].found
     assert findings["kafka inserters' lag"].outcome == "skipped"
@@ -143,7 +138,8 @@ async def test_a_server_that_says_nothing_is_waited_for_as_long_as_was_said() ->
         http = f"http://127.0.0.1:{port}"
         findings = await report(Asked(Cluster(f"127.0.0.1:{port}"), url, "sim", f"ws://127.0.0.1:{port}", http, patience=0.3))
     places = (f"kafka at 127.0.0.1:{port}", f"database 127.0.0.1:{port}/name", "sim REST", "sim WebSocket")
-    assert bad(findings) == dict.fromkeys(places, "failed")
+    # On a busy machine the disk, too, may not answer in so short a time.
+    assert dict.fromkeys(places, "failed").items() <= bad(findings).items()
     assert all("no answer within 0.3 s" in findings[what].found for what in places)
 
 
