@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("producer", "insert", "aggregate", "fanout", "latency", "join", "backfill", "sizing", "memory")
+BENCHMARKS = ("producer", "insert", "aggregate", "fanout", "latency", "join", "backfill", "metrics", "sizing", "memory")
 
 
 def main(names: list[str]) -> int:

@@ -24,6 +24,7 @@ import uvloop
 from quart import Quart, websocket
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
+from bench.silence import silence
 from rtchart.core.kline import Kline
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.process.clock import now_ms, now_us
@@ -42,6 +43,8 @@ from rtchart.web.page import Site
 from rtchart.web.views import Views
 
 CONTENDERS = ("ours", "quart", "websockets")
+SILENT = "silent"
+"""Ours without its metrics, for `bench.metrics`."""
 TICKS_A_SECOND = 60
 TEXT = json.dumps({"op": "candle", "padding": "x" * 520})  # as long as one of ours
 
@@ -135,7 +138,7 @@ async def _quart(app: Quart, port: asyncio.Future[int]) -> None:
 async def contend(name: str) -> None:
     """Serve on a free port (first line of output); each line of input drives a round, and its CPU seconds are printed."""
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    tick = await {"ours": ours, "quart": quart, "websockets": websockets}[name](port)
+    tick = await {"ours": ours, SILENT: ours, "quart": quart, "websockets": websockets}[name](port)
     print(await port, flush=True)
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
@@ -265,12 +268,13 @@ if __name__ == "__main__":
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=2.5)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--contend", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--contend", choices=(*CONTENDERS, SILENT), help=argparse.SUPPRESS)
     parser.add_argument("--read", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--subscriptions", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.contend:
-        uvloop.run(contend(given.contend))
+        with silence() if given.contend == SILENT else contextlib.nullcontext():
+            uvloop.run(contend(given.contend))
     elif given.read:
         uvloop.run(read(given.read, given.clients, given.subscriptions))
     else:

@@ -13,7 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from rtchart.process.metrics import BUCKETS, STAGES
 from rtchart.store.history import Run
-from rtchart_operator.metrics import SymbolMetrics
+from rtchart_operator.metrics import Known, SymbolMetrics
 from rtchart_operator.storage import Books
 
 FILE = Path(__file__).parent.parent / "docs" / "metrics.md"
@@ -80,7 +80,7 @@ def _made(module: str) -> Iterator[Row]:
 
 def _of_symbols() -> Iterator[Row]:
     """Of those that the operator makes at each scrape."""
-    metrics = SymbolMetrics(tuple, Books, lambda: Run(0, 1, 0, 0, None), tuple)
+    metrics = SymbolMetrics(Known(tuple, tuple, dict, lambda: Books(bytes=1), lambda: Run(0, 1, 0, 0, None), tuple, capacity=1))
     try:
         for family in metrics.collect():
             yield _row(family, getattr(family, "_labelnames", ()))

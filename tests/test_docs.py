@@ -16,7 +16,7 @@ NO_METRICS = {"rtchart_operator", "rtchart_producer", "rtchart_inserter", "rtcha
 def metrics() -> set[str]:
     """The names by which services and operator tell Prometheus what they count."""
     code = [*(ROOT / "services").rglob("*.py"), *(ROOT / "operator").rglob("*.py")]
-    made = r'\b(?:Counter|Gauge|Histogram|Info|CounterMetricFamily|GaugeMetricFamily)\(\s*"([^"]+)"'
+    made = r'\b(?:Counter|Gauge|Histogram|Info|CounterMetricFamily|GaugeMetricFamily|_gauge)\(\s*"([^"]+)"'
     return {name for file in code for name in re.findall(made, file.read_text(encoding="utf-8"))}
 
 

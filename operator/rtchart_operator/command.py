@@ -24,8 +24,9 @@ from rtchart.store.roles import read_passwords
 from rtchart_operator.api import Api
 from rtchart_operator.controller import Controller
 from rtchart_operator.latency import Speeds
-from rtchart_operator.metrics import SymbolMetrics
+from rtchart_operator.metrics import Known, SymbolMetrics
 from rtchart_operator.pipeline import Pipeline
+from rtchart_operator.quantity import Bytes
 from rtchart_operator.storage import Storage
 from rtchart_operator.watch import watch
 
@@ -36,6 +37,12 @@ from rtchart_operator.watch import watch
 @options.option("--exchange-rest-sim", metavar="URL", help="The simulated exchange's REST address.")
 @database_options.database
 @database_options.role_passwords
+@options.option(
+    "--database-capacity",
+    type=Bytes(),
+    metavar="SIZE",
+    help="Size of the database's disk (8Gi), for an alert before it is full.",
+)
 @kafka_options.cluster("rtchart-operator")
 @options.service
 @click.version_option(__version__, prog_name="rtchart-operator")
@@ -45,6 +52,7 @@ def main(
     exchange_rest_sim: str | None,
     database: str,
     role_passwords: Path | None,
+    database_capacity: int | None,
     cluster: Cluster,
     process: Process,
 ) -> None:
@@ -59,7 +67,7 @@ def main(
     async def service(health: Health, stopping: asyncio.Event) -> None:
         venues = [venue(name, rest=rests.get(name)) for name in VENUES]
         passwords = read_passwords(role_passwords) if role_passwords else {}
-        await serve(namespace, cluster, database, venues, health, stopping, passwords=passwords)
+        await serve(namespace, cluster, database, venues, health, stopping, passwords=passwords, capacity=database_capacity)
 
     run("operator", service, process)
 
@@ -73,12 +81,23 @@ async def serve(
     stopping: asyncio.Event,
     *,
     passwords: Mapping[str, str] | None = None,
+    capacity: int | None = None,
 ) -> None:
     """Run the service until ``stopping`` is set. Kafka, the database, the exchange and the API server may be away."""
     cluster.settings()  # which says what is wrong with them
     rests: dict[str, Rest] = {one.name: connect_rest(one, VenueClock()) for one in venues}
     speeds = Speeds(cluster, now_ms)
-    symbol_metrics = SymbolMetrics(speeds.speeds, lambda: storage.books, lambda: storage.run, lambda: pipeline.reaches())
+    symbol_metrics = SymbolMetrics(
+        Known(
+            speeds=speeds.speeds,
+            conditions=lambda: controller.told(),
+            ends=lambda: storage.ends,
+            books=lambda: storage.books,
+            run=lambda: storage.run,
+            reaches=lambda: pipeline.reaches(),
+            capacity=capacity,
+        )
+    )
     storage = Storage(database, now_ms, lambda: controller.looked(), passwords=passwords, closed=symbol_metrics.closed)
     pipeline = Pipeline(cluster, now_ms, lambda: controller.changed())
     api = Api(namespace)
@@ -104,7 +123,9 @@ async def serve(
                 else:
                     health.unready(part, why or "not asked yet")
             health.ready()
-            speeds.keep(controller.identities())
+            identities = controller.identities()
+            speeds.keep(identities)
+            symbol_metrics.keep(identities)
             await asyncio.sleep(1)
 
     try:

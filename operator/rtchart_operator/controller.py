@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 
 from rtchart.core.kline import Identity
@@ -282,6 +282,12 @@ class Controller:
     def identities(self) -> set[Identity]:
         """What the resources are about."""
         return {one.spec.identity for one in self.registry.resources.values() if one.spec}
+
+    def told(self) -> Iterator[tuple[Identity, tuple[Condition, ...]]]:
+        """What the resources say of each symbol, once. Called from the thread that answers /metrics."""
+        for one in list(self.registry.resources.values()):
+            if one.spec and not any(condition.reason == "DuplicateSymbol" for condition in one.conditions):
+                yield one.spec.identity, one.conditions
 
     def _failed(self, error: ApiError) -> None:
         metrics.FAILURES.inc()

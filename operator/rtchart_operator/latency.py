@@ -19,8 +19,8 @@ from rtchart.process.logs import fields
 
 log = logging.getLogger(__name__)
 
-KEPT = 300
-"""Klines of a symbol that its percentiles are made of: five minutes of seconds."""
+KEPT = 60
+"""Klines of a symbol that its percentiles are made of: a minute of seconds."""
 WAIT_MS = 500
 """A fetch waits so long for records: nobody waits for these numbers, and each fetch costs."""
 RETRY = (1.0, 5.0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily, Metric
@@ -10,7 +11,8 @@ from prometheus_client.registry import Collector
 
 from rtchart.core.kline import Identity
 from rtchart.store.history import Run
-from rtchart.store.overview import Counts
+from rtchart.store.overview import Counts, Ends
+from rtchart_operator.conditions import Condition, Status
 from rtchart_operator.latency import Speed
 from rtchart_operator.storage import Books
 
@@ -27,23 +29,28 @@ FAILURES = Counter("rtchart_operator_api_failures_total", "Calls to the Kubernet
 WATCH_ENDS = Counter("rtchart_operator_watch_ends_total", "Watches over Symbols that ended, and were begun again")
 
 _LABELS = ("exchange", "symbol")
+_VALUES: dict[Status, int] = {"True": 1, "False": 0, "Unknown": -1}
+
+
+class Known(NamedTuple):
+    """Where the metrics of single symbols come from; each is asked at every scrape, by a thread of its own."""
+
+    speeds: Callable[[], Iterable[tuple[Identity, Speed]]]
+    conditions: Callable[[], Iterable[tuple[Identity, Sequence[Condition]]]]
+    ends: Callable[[], Mapping[Identity, Ends]]
+    books: Callable[[], Books]
+    run: Callable[[], Run | None]
+    reaches: Callable[[], Iterable[tuple[Identity, int]]]
+    """From when on (ms) the history is fetched of each symbol that is to have some."""
+    capacity: int | None = None
+    """Bytes of the database's disk, where that is known."""
 
 
 class SymbolMetrics(Collector):
     """Asked at each scrape, so that a Symbol that is gone is gone here too."""
 
-    def __init__(
-        self,
-        speeds: Callable[[], Iterable[tuple[Identity, Speed]]],
-        books: Callable[[], Books],
-        run: Callable[[], Run | None],
-        reaches: Callable[[], Iterable[tuple[Identity, int]]],
-    ) -> None:
-        """``reaches``: from when on (ms) the history is fetched of each symbol that is to have some."""
-        self._speeds = speeds
-        self._reaches = reaches
-        self._books = books
-        self._run = run
+    def __init__(self, known: Known) -> None:
+        self._known = known
         self._closed: dict[tuple[Identity, str], int] = {}
         REGISTRY.register(self)
 
@@ -57,33 +64,77 @@ class SymbolMetrics(Collector):
             for outcome, count in outcomes.items():
                 self._closed[identity, outcome] = self._closed.get((identity, outcome), 0) + count
 
+    def keep(self, identities: set[Identity]) -> None:
+        """Forget what was counted of all others: their Symbols are gone."""
+        self._closed = {key: count for key, count in self._closed.items() if key[0] in identities}
+
     def describe(self) -> Iterable[Metric]:
         """Nothing: it is registered before there is anything to collect."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        last = GaugeMetricFamily(
-            "rtchart_symbol_last_kline_timestamp_seconds", "Opening of the newest second that came of it", labels=_LABELS
+        books = self._known.books()
+        yield from self._freshness()
+        yield from self._conditions()
+        yield from self._ledger(books)
+        yield _gauge(
+            "rtchart_symbol_completeness_ratio",
+            "Share of the seconds of the last 24 hours that are stored, from its first minute in them to its newest",
+            books.completeness.items(),
         )
-        p50 = GaugeMetricFamily(
+        yield _gauge(
+            "rtchart_symbol_history_reach_timestamp_seconds",
+            "From when on all that is wanted of its history (spec.historyDays) was fetched",
+            ((identity, since / 1e3) for identity, since in self._known.reaches()),
+        )
+        if books.bytes is not None:
+            yield GaugeMetricFamily("rtchart_database_bytes", "What the database has on its disk", books.bytes)
+        if self._known.capacity is not None:
+            yield GaugeMetricFamily(
+                "rtchart_database_capacity_bytes", "Size of that disk (--database-capacity)", self._known.capacity
+            )
+        yield from _aggregation(self._known.run())
+
+    def _freshness(self) -> Iterator[Metric]:
+        speeds, ends = dict(self._known.speeds()), self._known.ends()
+        stored = {identity: one.last_second / 1e3 for identity, one in ends.items() if one.last_second is not None}
+        yield _gauge(
+            "rtchart_symbol_last_kline_timestamp_seconds",
+            "Opening of the newest second that came of it",
+            ((identity, speed.last_kline) for identity, speed in speeds.items()),
+        )
+        yield _gauge(
             "rtchart_symbol_latency_p50_seconds",
-            "Median time from the exchange's event to Kafka, of the last 5 minutes",
-            labels=_LABELS,
+            "Median time from the exchange's event to Kafka, of the last minute",
+            ((identity, speed.p50) for identity, speed in speeds.items()),
         )
-        p99 = GaugeMetricFamily(
-            "rtchart_symbol_latency_p99_seconds", "What 99 in 100 of these times are within", labels=_LABELS
+        yield _gauge(
+            "rtchart_symbol_latency_p99_seconds",
+            "What 99 in 100 of these times are within",
+            ((identity, speed.p99) for identity, speed in speeds.items()),
         )
-        for identity, speed in self._speeds():
-            labels = (identity.exchange, identity.symbol)
-            last.add_metric(labels, speed.last_kline)
-            p50.add_metric(labels, speed.p50)
-            p99.add_metric(labels, speed.p99)
-        books = self._books()
-        completeness = GaugeMetricFamily(
-            "rtchart_symbol_completeness_ratio", "Share of the seconds that its newest 60 stored minutes have", labels=_LABELS
+        yield _gauge(
+            "rtchart_symbol_lag_seconds",
+            "Seconds of it that came to Kafka and are not stored yet: the inserter's lag, by symbol",
+            (
+                (identity, max(speed.last_kline - stored[identity], 0))
+                for identity, speed in speeds.items()
+                if identity in stored
+            ),
         )
-        for identity, share in books.completeness.items():
-            completeness.add_metric((identity.exchange, identity.symbol), share)
+
+    def _conditions(self) -> Iterator[Metric]:
+        conditions = GaugeMetricFamily(
+            "rtchart_symbol_condition",
+            "What a condition of its resource says: 1 True, 0 False, -1 Unknown",
+            labels=(*_LABELS, "condition", "reason"),
+        )
+        for identity, told in self._known.conditions():
+            for one in told:
+                conditions.add_metric((identity.exchange, identity.symbol, one.type, one.reason), _VALUES[one.status])
+        yield conditions
+
+    def _ledger(self, books: Books) -> Iterator[Metric]:
         gaps = GaugeMetricFamily("rtchart_symbol_gaps", "Gaps in the ledger by what became of them", labels=(*_LABELS, "state"))
         for identity, states in books.gaps.items():
             for state in ("open", "repaired", "absent"):
@@ -93,26 +144,35 @@ class SymbolMetrics(Collector):
         )
         for (identity, outcome), count in list(self._closed.items()):
             closed.add_metric((identity.exchange, identity.symbol, outcome), count)
-        reach = GaugeMetricFamily(
-            "rtchart_symbol_history_reach_timestamp_seconds",
-            "From when on all that is wanted of its history (spec.historyDays) was fetched",
-            labels=_LABELS,
+        yield from (gaps, closed)
+        yield _gauge(
+            "rtchart_symbol_oldest_gap_timestamp_seconds",
+            "When its oldest gap that is still open was found",
+            ((identity, since / 1e3) for identity, since in books.open_since.items()),
         )
-        for identity, since in self._reaches():
-            reach.add_metric((identity.exchange, identity.symbol), since / 1e3)
-        yield from (last, p50, p99, completeness, gaps, closed, reach, *_aggregation(self._run()))
+
+
+def _gauge(name: str, meaning: str, values: Iterable[tuple[Identity, float]]) -> Metric:
+    """A gauge of single symbols."""
+    family = GaugeMetricFamily(name, meaning, labels=_LABELS)
+    for identity, value in values:
+        family.add_metric((identity.exchange, identity.symbol), value)
+    return family
 
 
 def _aggregation(run: Run | None) -> Iterator[Metric]:
     """The aggregator's newest run: as a CronJob it ends before anybody could scrape it."""
     if run is None:
         return
-    started = GaugeMetricFamily("rtchart_aggregation_last_run_timestamp_seconds", "Start of the aggregator's newest run")
-    started.add_metric((), run.started_at / 1e3)
-    failed = GaugeMetricFamily("rtchart_aggregation_last_run_failed", "Whether the aggregator's newest run failed")
-    failed.add_metric((), run.error is not None)
-    yield from (started, failed)
+    yield GaugeMetricFamily(
+        "rtchart_aggregation_last_run_timestamp_seconds", "Start of the aggregator's newest run", run.started_at / 1e3
+    )
+    yield GaugeMetricFamily(
+        "rtchart_aggregation_last_run_failed", "Whether the aggregator's newest run failed", int(run.error is not None)
+    )
     if run.finished_at is not None:
-        took = GaugeMetricFamily("rtchart_aggregation_last_run_duration_seconds", "How long the aggregator's newest run took")
-        took.add_metric((), (run.finished_at - run.started_at) / 1e3)
-        yield took
+        yield GaugeMetricFamily(
+            "rtchart_aggregation_last_run_duration_seconds",
+            "How long the aggregator's newest run took",
+            (run.finished_at - run.started_at) / 1e3,
+        )

@@ -38,7 +38,10 @@ class Books:
 
     unaggregated: Mapping[Identity, int] = field(default_factory=dict)
     gaps: overview.Counts = field(default_factory=dict)
+    open_since: Mapping[Identity, int] = field(default_factory=dict)
     completeness: Mapping[Identity, float] = field(default_factory=dict)
+    bytes: int | None = None
+    """What the database has on its disk; None before it was asked."""
 
 
 class Storage:
@@ -155,7 +158,9 @@ class Storage:
             self.books = Books(
                 unaggregated=await overview.unaggregated(connection, now),
                 gaps=await overview.gaps(connection),
-                completeness=await overview.completeness(connection),
+                open_since=await overview.open_since(connection),
+                completeness=await overview.completeness(connection, now),
+                bytes=await overview.size(connection),
             )
             self._closed(await overview.gaps_closed(connection, self._counted, now))
             self._counted = now

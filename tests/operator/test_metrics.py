@@ -16,12 +16,14 @@ from rtchart.core.interval import SECOND
 from rtchart.core.kline import Identity
 from rtchart.core.messages import encode
 from rtchart.store.history import Run
+from rtchart.store.overview import Ends
+from rtchart_operator.conditions import Condition
 from rtchart_operator.latency import KEPT, Speeds
-from rtchart_operator.metrics import SymbolMetrics
+from rtchart_operator.metrics import Known, SymbolMetrics
 from rtchart_operator.storage import Books
 from tests.core.klines import kline
 
-BTC = Identity("binance", "BTCUSDT")
+BTC, ETH = Identity("binance", "BTCUSDT"), Identity("binance", "ETHUSDT")
 
 
 @dataclass
@@ -38,18 +40,33 @@ def samples() -> dict[tuple[str, ...], float]:
         (one.name, *one.labels.values()): one.value
         for family in families
         for one in family.samples
-        if one.name.startswith(("rtchart_symbol_", "rtchart_aggregation_"))
+        if one.name.startswith(("rtchart_symbol_", "rtchart_aggregation_", "rtchart_database_"))
     }
 
 
 def test_they_say_what_is_known_and_only_of_what_there_is() -> None:
     speeds = Speeds(Cluster("127.0.0.1:9"), lambda: 0)
-    books = Books(gaps={BTC: Counter(open=1, repaired=4)}, completeness={BTC: 0.75})
-    metrics = SymbolMetrics(speeds.speeds, lambda: books, lambda: Run(1_000, 3_500, 1, 1, None), lambda: [(BTC, 86_400_000)])
+    books = Books(gaps={BTC: Counter(open=1, repaired=4)}, open_since={BTC: 7_000}, completeness={BTC: 0.75}, bytes=10**9)
+    told = [
+        Condition("Ready", "False", "", "Stale", ""),
+        Condition("Streaming", "Unknown", "", "Subscribing", ""),
+        Condition("Validated", "True", "", "Listed", ""),
+    ]
+    metrics = SymbolMetrics(
+        Known(
+            speeds=speeds.speeds,
+            conditions=lambda: [(BTC, told)],
+            ends=lambda: {BTC: Ends((KEPT + 90) * SECOND, None), ETH: Ends(1, 1)},
+            books=lambda: books,
+            run=lambda: Run(1_000, 3_500, 1, 1, None),
+            reaches=lambda: [(BTC, 86_400_000)],
+            capacity=8 * 10**9,
+        )
+    )
     try:
         for second in range(KEPT + 100):
             version = second * SECOND + 1_010
-            published_us = version * 1_000 + (5_000 if second % 100 else 80_000)
+            published_us = version * 1_000 + (5_000 if second % 50 else 80_000)
             message = kline(open_time=second * SECOND, version=version, published_us=published_us)
             speeds.take(cast(Record, Value(encode(message))))
         late = kline(open_time=0, version=10**9, published_us=10**13, source="repair")
@@ -62,6 +79,13 @@ def test_they_say_what_is_known_and_only_of_what_there_is() -> None:
                 ("rtchart_symbol_last_kline_timestamp_seconds", "binance", "BTCUSDT"): KEPT + 99,
                 ("rtchart_symbol_latency_p50_seconds", "binance", "BTCUSDT"): 0.005,
                 ("rtchart_symbol_latency_p99_seconds", "binance", "BTCUSDT"): 0.08,
+                ("rtchart_symbol_lag_seconds", "binance", "BTCUSDT"): 9,
+                ("rtchart_symbol_condition", "Ready", "binance", "Stale", "BTCUSDT"): 0,
+                ("rtchart_symbol_condition", "Streaming", "binance", "Subscribing", "BTCUSDT"): -1,
+                ("rtchart_symbol_condition", "Validated", "binance", "Listed", "BTCUSDT"): 1,
+                ("rtchart_symbol_oldest_gap_timestamp_seconds", "binance", "BTCUSDT"): 7,
+                ("rtchart_database_bytes",): 10**9,
+                ("rtchart_database_capacity_bytes",): 8 * 10**9,
                 ("rtchart_symbol_completeness_ratio", "binance", "BTCUSDT"): 0.75,
                 ("rtchart_symbol_history_reach_timestamp_seconds", "binance", "BTCUSDT"): 86_400,
                 ("rtchart_symbol_gaps", "binance", "open", "BTCUSDT"): 1,
@@ -75,6 +99,8 @@ def test_they_say_what_is_known_and_only_of_what_there_is() -> None:
             }
         )
         speeds.keep(set())
-        assert not any(name[0].startswith(("rtchart_symbol_last", "rtchart_symbol_latency")) for name in samples())
+        metrics.keep(set())
+        gone = ("rtchart_symbol_last", "rtchart_symbol_latency", "rtchart_symbol_lag", "rtchart_symbol_gaps_closed")
+        assert not any(name[0].startswith(gone) for name in samples())
     finally:
         metrics.close()

@@ -43,9 +43,27 @@ async def test_how_far_and_how_whole_each_symbol_is(database: str) -> None:
         ETH: (None, NOW - MINUTE),
         NEW: (None, None),
     }
-    assert await overview.completeness(connection) == {BTC: 1.0, ETH: 90 / 240}, "of the last hour, from the first minute on"
+    assert await overview.completeness(connection, NOW, hours=3) == {BTC: 120 / (61 * 60), ETH: 90 / 240}, "from the first on"
+    assert await overview.completeness(connection, NOW + 10 * MINUTE, hours=3) == await overview.completeness(
+        connection, NOW, hours=3
+    ), "whole hours"
+    assert await overview.completeness(connection, NOW + HOUR, hours=3) == {BTC: 1.0, ETH: 90 / 240}
+    assert await overview.completeness(connection, NOW + 4 * HOUR, hours=3) == {}
+    assert await overview.size(connection) > 1_000_000
     await symbols.unwant(connection, {BTC: 1}, at=NOW)
     assert BTC not in await overview.ends(connection)
+    await connection.close()
+
+
+async def test_completeness_is_the_same_from_hours_as_from_minutes(database: str) -> None:
+    connection, ids = await ground(database)
+    add = "INSERT INTO candle VALUES ($1, $2, $3, 1, 1, 1, 1, 1, 1, 1, 1, 1, $4, 's', 1)"
+    of_minutes = await overview.completeness(connection, NOW)
+    await connection.execute(add, ids[ETH], "1h", NOW - HOUR, 90)
+    await connection.execute(add, ids[BTC], "1h", NOW - HOUR, 7)
+    assert await overview.completeness(connection, NOW) == of_minutes | {BTC: 120 / (61 * 60)}, "not with an hour that lacks"
+    await connection.execute(add, ids[BTC], "1h", NOW - 2 * HOUR, 0)
+    assert await overview.completeness(connection, NOW) == of_minutes | {BTC: 7 / (61 * 60)}, "the hours are what is read"
     await connection.close()
 
 
@@ -68,7 +86,7 @@ async def test_gaps_are_counted_by_state_and_by_when_they_closed(database: str) 
     for number, (state, closed_at) in enumerate([("open", None), ("repaired", 10), ("repaired", 20), ("absent", 20)]):
         await connection.execute(
             "INSERT INTO gap (symbol_id, start_time, end_time, state, reason, opened_at, closed_at)"
-            " VALUES ($1, $2, $3, $4, 'step', 0, $5)",
+            " VALUES ($1, $2, $3, $4, 'step', 5, $5)",
             ids[BTC],
             number * SECOND,
             number * SECOND + SECOND,
@@ -76,8 +94,11 @@ async def test_gaps_are_counted_by_state_and_by_when_they_closed(database: str) 
             closed_at,
         )
     assert await overview.gaps(connection) == {BTC: Counter(open=1, repaired=2, absent=1)}
+    assert await overview.open_since(connection) == {BTC: 5}
     assert await overview.gaps_closed(connection, 10, 20) == {BTC: Counter(repaired=1)}
     assert await overview.gaps_closed(connection, 20, 30) == {BTC: Counter(repaired=1, absent=1)}
+    await symbols.unwant(connection, {BTC: 1}, at=NOW)
+    assert not await overview.gaps(connection) and not await overview.open_since(connection), "nobody asks for it any more"
     await connection.close()
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from prometheus_client import REGISTRY
 from websockets.exceptions import InvalidStatus
 
 from rtchart.core.symbol import DesiredSymbol
+from rtchart.web import connection
 from rtchart.web.admission import Rules
 from rtchart.web.connection import BURST, MAX_SUBSCRIPTIONS
 from tests.waiting import wait_until
@@ -113,6 +116,19 @@ async def test_reports_are_clamped_and_rate_limited(web_shared: Running) -> None
         assert (error["code"], error["id"]) == ("rate_limited", 9)
         count, total = _painted()
         assert (count - before[0], round(total - before[1], 4)) == (2, 10.0075)
+
+
+async def test_nobody_outweighs_two_who_look(web_shared: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REPORT_EVERY", 0.0)
+    async with web_shared.socket() as socket:
+        before = _painted()[0]
+        began = time.monotonic()
+        for _ in range(20):
+            await socket.ask(op="report", latency=[{"stage": "sent_to_painted", "ms": 9_000.0}] * 60)
+        await socket.ask(op="ping", id=1)
+        await socket.take(op="pong")
+        allowed = connection.LATENCIES_BURST + connection.LATENCIES_PER_SECOND * (time.monotonic() - began)
+        assert connection.LATENCIES_BURST <= _painted()[0] - before <= allowed
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://["])

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from rtchart.core.messages import DeadLetterReason
 
 ROWS = Counter("rtchart_inserter_rows_total", "Klines by what became of them", ["result"])
 BATCH_ROWS = Histogram(
@@ -21,6 +25,9 @@ PAUSED = Gauge("rtchart_inserter_paused", "1 while nothing is fetched because th
 FENCED = Counter("rtchart_inserter_fenced_total", "Batches dropped because another inserter had stored their records")
 OFFSETS_LOST = Counter("rtchart_inserter_offsets_lost_total", "Times that Kafka's log was cut off before it was read")
 
+# There from the start, because Prometheus sees no increase in what appears with a value.
+for reason in get_args(DeadLetterReason):
+    DEAD_LETTERS.labels(reason)
 for result in ("inserted", "changed", "unchanged", "dropped_old", "dropped_epoch"):
     ROWS.labels(result)
 for result in ("stored", "not_needed", "dropped_epoch"):

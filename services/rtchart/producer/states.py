@@ -123,6 +123,8 @@ async def keep_exporting(producer: Producer, rest: Rest) -> None:
         metrics.MINUTES_LEFT.set(sum(left) / MINUTE)
         metrics.IN_FLIGHT.set(producer.outbox.in_flight)
         metrics.RATE_LIMIT_USED.set(rest.used)
+        if now is not None:
+            metrics.CLOCK_OFFSET.set((now_ms() - now) / SECOND)
         if now is not None and ledgers:
             metrics.WATERMARK_LAG.set(max(now - min(ledger.watermark for ledger in ledgers), 0) / SECOND)
         await asyncio.sleep(EXPORT_EVERY)

@@ -48,7 +48,8 @@ async def gaps(connection: Connection) -> Counts:
     """How many gaps of a symbol the ledger holds, by state."""
     return _counts(
         await connection.fetch(
-            "SELECT exchange, symbol, state, count(*) FROM gap JOIN symbol USING (symbol_id) GROUP BY exchange, symbol, state"
+            """SELECT exchange, symbol, state, count(*) FROM gap JOIN symbol USING (symbol_id)
+               WHERE deleted_at IS NULL GROUP BY exchange, symbol, state"""
         )
     )
 
@@ -58,25 +59,48 @@ async def gaps_closed(connection: Connection, since: int, until: int) -> Counts:
     return _counts(
         await connection.fetch(
             """SELECT exchange, symbol, state, count(*) FROM gap JOIN symbol USING (symbol_id)
-               WHERE closed_at >= $1 AND closed_at < $2 GROUP BY exchange, symbol, state""",
+               WHERE closed_at >= $1 AND closed_at < $2 AND deleted_at IS NULL GROUP BY exchange, symbol, state""",
             since,
             until,
         )
     )
 
 
-async def completeness(connection: Connection, *, minutes: int = 60) -> dict[Identity, float]:
-    """Which share of the seconds is in each symbol's newest minutes (0 to 1), from its first one of them to its newest."""
+async def open_since(connection: Connection) -> dict[Identity, int]:
+    """When the oldest gap of each symbol that has open ones was found."""
     rows = await connection.fetch(
-        f"""SELECT exchange, symbol, received, (last - first) / {MINUTE} + 1, last FROM symbol s CROSS JOIN LATERAL (
-                SELECT max(open_time) AS last FROM candle c WHERE c.symbol_id = s.symbol_id AND interval = '1m'
-            ) newest CROSS JOIN LATERAL (
-                SELECT sum(received) AS received, min(open_time) AS first FROM candle c
-                WHERE c.symbol_id = s.symbol_id AND interval = '1m' AND open_time > last - $1::bigint
-            ) recent WHERE last IS NOT NULL AND deleted_at IS NULL""",
-        minutes * MINUTE,
+        """SELECT exchange, symbol, min(opened_at) FROM gap JOIN symbol USING (symbol_id)
+           WHERE state = 'open' AND deleted_at IS NULL GROUP BY exchange, symbol"""
+    )
+    return {Identity(row[0], row[1]): row[2] for row in rows}
+
+
+async def completeness(connection: Connection, now: int, *, hours: int = 24) -> dict[Identity, float]:
+    """Which share of the seconds (0 to 1) each symbol's minutes have of this hour and those before it, ``hours`` in all.
+
+    From its first minute in them to its newest.
+    """
+    # The hours' candles are sixty times fewer; an interval that a symbol got or lost in between is not in all hours.
+    rows = await connection.fetch(
+        f"""SELECT exchange, symbol, received, (last - first) / {MINUTE} + 1 FROM symbol s CROSS JOIN LATERAL (
+                SELECT min(open_time) AS first, max(open_time) AS last FROM candle c
+                WHERE c.symbol_id = s.symbol_id AND interval = '1m' AND open_time >= $1
+            ) span CROSS JOIN LATERAL (
+                SELECT CASE count(*) WHEN 2 - (first / {HOUR} = last / {HOUR})::int THEN '1h' ELSE '1m' END AS level
+                FROM candle c WHERE c.symbol_id = s.symbol_id AND interval = '1h'
+                  AND open_time IN (first / {HOUR} * {HOUR}, last / {HOUR} * {HOUR})
+            ) taken CROSS JOIN LATERAL (
+                SELECT sum(received) AS received FROM candle c
+                WHERE c.symbol_id = s.symbol_id AND interval = level AND open_time >= $1
+            ) held WHERE last IS NOT NULL AND deleted_at IS NULL""",
+        now // HOUR * HOUR - (hours - 1) * HOUR,
     )
     return {Identity(row[0], row[1]): row[2] / (row[3] * 60) for row in rows}
+
+
+async def size(connection: Connection) -> int:
+    """Bytes that the database has on its disk."""
+    return int(await connection.fetchval("SELECT pg_database_size(current_database())"))
 
 
 async def is_gone(connection: Connection, identity: Identity) -> bool:

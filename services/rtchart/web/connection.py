@@ -53,6 +53,10 @@ BURST = 200
 REPORT_EVERY = 1.0
 """Seconds between reports of one client that are counted."""
 
+LATENCIES_PER_SECOND = 2
+LATENCIES_BURST = 64
+"""Of one client that are counted: a page has one a second, so nobody outweighs two of them."""
+
 LONGEST_MS = 10_000.0
 """A reported latency beyond it counts as this much: a sleeping tab shall not be a slow server."""
 
@@ -88,6 +92,7 @@ class Connection:
         self._seq = 0
         self._requests = Bucket(REQUESTS_PER_SECOND, BURST)
         self._reported = 0.0
+        self._latencies = Bucket(LATENCIES_PER_SECOND, LATENCIES_BURST)
         self._measured = 0.0
         self._reading: dict[Channel, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
@@ -270,6 +275,9 @@ class Connection:
             raise Refused("rate_limited", "latency", f"one report in {REPORT_EVERY:.0f} s is taken")
         self._reported = now
         for latency in report.latency:
+            if self._latencies.take():
+                metrics.reported.labels("limited").inc()
+                continue
             clamped = latency.ms > LONGEST_MS
             metrics.reported.labels("clamped" if clamped else "taken").inc()
             stages.observe(latency.stage, min(latency.ms, LONGEST_MS) / 1000)

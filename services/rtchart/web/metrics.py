@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from prometheus_client import Counter, Gauge
+
+from rtchart.web.protocol import ErrorCode
 
 sockets = Gauge("rtchart_web_sockets", "Sockets that are open")
 subscriptions = Gauge("rtchart_web_subscriptions", "Subscriptions to a symbol's candles")
@@ -20,3 +24,13 @@ unreadable = Counter("rtchart_web_unreadable_records_total", "Records that could
 lag = Gauge("rtchart_web_consumed_lag_records", "Records on Kafka that were not read yet")
 reported = Counter("rtchart_web_reported_total", "Latencies that browsers reported", ["outcome"])
 symbols = Gauge("rtchart_web_symbols", "Symbols with live state")
+
+# There from the start, because Prometheus sees no increase in what appears with a value.
+for reason in ("origin", "draining", "full", "address", "rate", "token"):
+    refused.labels(reason)
+for code in (1001, 1008, 1009):
+    closed.labels(code)
+for error in get_args(ErrorCode):
+    bad_requests.labels(error)
+for outcome in ("taken", "clamped", "limited"):
+    reported.labels(outcome)

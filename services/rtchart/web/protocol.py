@@ -71,7 +71,7 @@ class Latency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="op", tag="report"):
-    """What people saw. At most one a second; not answered."""
+    """What people saw. At most one a second, of which two latencies a second are counted; not answered."""
 
     latency: Annotated[list[Latency], Meta(min_length=1, max_length=64)]
     id: RequestId | UnsetType = UNSET
