@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help install run test chaos check format fuzz audit lock page screenshots bench wheel version package images cluster \
-	load deploy e2e clean
+	load deploy e2e grafana clean
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
@@ -56,6 +56,8 @@ check: install ## format, lint, types, import contract
 	$(BIN)/python scripts/chart.py --check
 	$(BIN)/python scripts/faults.py --check
 	$(BIN)/python scripts/metrics.py --check
+	$(BIN)/python scripts/alerts.py --check
+	$(BIN)/python -m scripts.dashboards --check
 	$(BIN)/python scripts/page.py check
 
 format: install ## write the code the way `check` wants it
@@ -144,6 +146,17 @@ e2e: install cluster images load ## every test that needs a cluster or Helm, on 
 	@if [ -n "$(PREVIOUS)" ]; then scripts/previous "$(PREVIOUS)" build/previous; fi
 	@eval "$$(scripts/cluster env)"; TAG=$(TAG) REGISTRY=$(REGISTRY) \
 	  PREVIOUS_CHART=$(if $(PREVIOUS),$(CURDIR)/build/previous/charts/rtchart) $(BIN)/pytest $(CLUSTER_TESTS) $(ARGS)
+
+# Of the machine's network, as Prometheus is asked at an address of it.
+GRAFANA ?= grafana/grafana:12.1.0
+PROMETHEUS ?= http://127.0.0.1:9091
+grafana: ## Grafana in Docker with the dashboards, at http://localhost:3000 (PROMETHEUS=http://127.0.0.1:9091, GRAFANA=image)
+	docker run --rm --network host --name rtchart-grafana --env PROMETHEUS=$(PROMETHEUS) \
+	  --env GF_AUTH_ANONYMOUS_ENABLED=true --env GF_AUTH_ANONYMOUS_ORG_ROLE=Editor --env GF_SERVER_HTTP_ADDR=127.0.0.1 \
+	  --env GF_ANALYTICS_REPORTING_ENABLED=false --env GF_ANALYTICS_CHECK_FOR_UPDATES=false \
+	  --volume $(CURDIR)/k8s/monitoring/grafana/datasource.yaml:/etc/grafana/provisioning/datasources/rtchart.yaml:ro \
+	  --volume $(CURDIR)/k8s/monitoring/grafana/dashboards.yaml:/etc/grafana/provisioning/dashboards/rtchart.yaml:ro \
+	  --volume $(CURDIR)/charts/rtchart/dashboards:/var/lib/rtchart/dashboards:ro $(GRAFANA)
 
 clean: ## remove what was built and fetched here; rtchart-data stays
 	rm -rf .venv node_modules $(VENDOR) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -121,11 +121,11 @@ class Ground:
         return sum(ends.values())
 
     async def _minutes(self) -> float:
-        return (await self._samples("inserter"))["rtchart_inserter_minutes_total", "stored"]
+        return (await self._samples("inserter"))["rtchart_inserter_venue_rows_total", "stored"]
 
     async def _waiting(self) -> bool:
-        left = (await self._samples("producer"))["rtchart_producer_minutes_left", ""]
-        lag = (await self._samples("inserter"))["rtchart_inserter_minutes_lag_records", ""]
+        left = (await self._samples("producer"))["rtchart_producer_venue_klines_left", ""]
+        lag = (await self._samples("inserter"))["rtchart_inserter_backfill_lag_records", ""]
         return bool(left or lag or await self._database.fetchval("SELECT EXISTS (SELECT FROM venue_checkpoint)"))
 
     async def _sums(self) -> dict[str, tuple[float, float]]:

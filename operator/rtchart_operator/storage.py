@@ -158,7 +158,7 @@ class Storage:
             self.books = Books(
                 unaggregated=await overview.unaggregated(connection, now),
                 gaps=await overview.gaps(connection),
-                open_since=await overview.open_since(connection),
+                open_since=await overview.open_since(connection, now),
                 completeness=await overview.completeness(connection, now),
                 bytes=await overview.size(connection),
             )

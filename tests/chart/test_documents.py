@@ -14,6 +14,7 @@ from tests.chart.combinations import MATRIX
 from tests.chart.rendering import CHART, NAMESPACE, helm, render
 
 EXAMPLES = sorted((CHART / "examples").glob("*.yaml"))
+MONITORING = CHART / "examples/kube-prometheus-stack.yaml"
 
 
 def test_readme_and_schema_are_what_the_values_say() -> None:
@@ -30,7 +31,7 @@ def test_helm_finds_nothing_wrong() -> None:
     assert answer.returncode == 0, answer.stdout
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("example", [each for each in EXAMPLES if each != MONITORING], ids=lambda path: path.stem)
 def test_an_example_is_for_production(example: Path) -> None:
     manifests = render(None, example)
     assert not manifests.of("StatefulSet")
@@ -39,6 +40,13 @@ def test_an_example_is_for_production(example: Path) -> None:
     assert environment["RTCHART_REPLICATION_FACTOR"] == "3"
     assert environment["RTCHART_KAFKA_SECURITY"] in ("ssl", "sasl_ssl")
     assert "sslmode=verify-full" in environment["RTCHART_DATABASE"]
+
+
+def test_an_example_is_for_prometheus_and_grafana() -> None:
+    manifests = render(None, MONITORING)
+    for title in ("PodMonitor/rtchart", "PrometheusRule/rtchart"):
+        assert manifests[title]["metadata"]["labels"]["release"] == "monitoring"
+    assert len(manifests.of("ConfigMap")) == 3
 
 
 def notes(**values: str) -> str:

@@ -40,7 +40,8 @@ def test_a_changed_password_starts_anew_who_has_it_in_the_environment() -> None:
     with_sasl = render(SASL | {"externalKafka.security": "sasl_ssl"})
     marked = {pod.owner for pod in with_sasl.pods() if "checksum/environment" in pod.annotations}
     assert marked == set(OURS), "a producer has Kafka's"
-    assert not any(pod.annotations for pod in render(KAFKA).pods() if "producer" in pod.owner)
+    producer = render(KAFKA).pod("Deployment/rtchart-producer-binance")
+    assert "checksum/environment" not in producer.annotations
 
 
 def test_what_the_web_lets_one_address_have() -> None:

@@ -35,6 +35,9 @@ def test_as_it_comes_it_is_all_there_and_no_more() -> None:
         "ScaledObject",
         "NetworkPolicy",
         "ClusterRoleBinding",
+        "PodMonitor",
+        "PrometheusRule",
+        "ConfigMap",
     }
     assert [each["spec"] for each in manifests.of("Symbol")] == [
         {"exchange": "binance", "symbol": "BTCUSDT"},
@@ -323,7 +326,8 @@ def test_where_and_how_each_workload_runs(name: str) -> None:
         assert pod.spec["tolerations"] == [{"key": "charts", "operator": "Exists"}]
         assert pod.spec["priorityClassName"] == "system-cluster-critical"
         assert pod.annotations["example.org/note"] == name
-        assert pod.annotations.keys() <= {"example.org/note", "checksum/environment"}
+        ours = {key for key in pod.annotations if not key.startswith("prometheus.io/")}
+        assert ours <= {"example.org/note", "checksum/environment"}
         assert pod.environment["RTCHART_LOG_LEVEL"] == "debug"
         assert {"name": "more", "mountPath": "/more"} in pod.container["volumeMounts"]
         assert pod.spec["imagePullSecrets"] == [{"name": "another" if name == "web" else "registry"}]

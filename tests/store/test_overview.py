@@ -94,11 +94,12 @@ async def test_gaps_are_counted_by_state_and_by_when_they_closed(database: str) 
             closed_at,
         )
     assert await overview.gaps(connection) == {BTC: Counter(open=1, repaired=2, absent=1)}
-    assert await overview.open_since(connection) == {BTC: 5}
+    assert await overview.open_since(connection, 2 * HOUR) == {BTC: 5}
+    assert await overview.open_since(connection, 3 * HOUR) == {}, "its seconds are past their retention"
     assert await overview.gaps_closed(connection, 10, 20) == {BTC: Counter(repaired=1)}
     assert await overview.gaps_closed(connection, 20, 30) == {BTC: Counter(repaired=1, absent=1)}
     await symbols.unwant(connection, {BTC: 1}, at=NOW)
-    assert not await overview.gaps(connection) and not await overview.open_since(connection), "nobody asks for it any more"
+    assert not await overview.gaps(connection) and not await overview.open_since(connection, 0), "nobody asks for it any more"
     await connection.close()
 
 

@@ -43,12 +43,15 @@ app.kubernetes.io/part-of: rtchart
 {{- end }}
 {{- end }}
 
-{{/* metadata of an object. Arguments: root, component, name (the end of it; may be empty), annotations. */}}
+{{/* metadata of an object. Arguments: root, component, name (the end of it; may be empty), labels (more), annotations. */}}
 {{- define "rtchart.metadata" -}}
 name: {{ include "rtchart.fullname" .root }}{{ with .name }}-{{ . }}{{ end }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "rtchart.labels" . | nindent 2 }}
+  {{- with .labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with .annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
@@ -97,7 +100,8 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{/* metadata of a pod. Arguments: root, component, workload; checksum: of what its environment is made of. */}}
+{{/* metadata of a pod. Arguments: root, component, workload; probes: whether it has an admin port; checksum: of what its
+environment is made of. */}}
 {{- define "rtchart.podMetadata" -}}
 labels:
   {{- include "rtchart.podLabels" . | nindent 2 }}
@@ -105,6 +109,9 @@ labels:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- $annotations := .workload.podAnnotations }}
+{{- if and .probes .root.Values.monitoring.annotations (not .root.Values.monitoring.podMonitor.enabled) }}
+{{- $annotations = merge (dict) $annotations (dict "prometheus.io/scrape" "true" "prometheus.io/port" "9090" "prometheus.io/path" "/metrics") }}
+{{- end }}
 {{- with .checksum }}{{ $annotations = merge (dict "checksum/environment" .) $annotations }}{{ end }}
 {{- with $annotations }}
 annotations:

@@ -46,7 +46,7 @@ LIVE = 2 * MINUTE
 STEP = 60.0
 """Seconds that the database has for a transaction, which is a second of work. One that vanished never answers."""
 
-_minutes = Counter("rtchart_aggregator_minutes_total", "Minutes of a symbol that were folded from their seconds")
+_minutes = Counter("rtchart_aggregator_minute_folds_total", "Minutes of a symbol that were folded from their seconds")
 _candles = Counter("rtchart_aggregator_candles_total", "Candles that were folded, of all intervals")
 _revisions = Counter("rtchart_aggregator_revisions_total", "Candles that were new or had changed")
 _seconds = Histogram("rtchart_aggregator_run_seconds", "Time that a run took", buckets=BUCKETS)

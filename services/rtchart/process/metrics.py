@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from rtchart import __version__
+
+# When each series was made, as one more series: nobody asks.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 Stage = str
 STAGES: tuple[Stage, ...] = (

@@ -66,11 +66,16 @@ async def gaps_closed(connection: Connection, since: int, until: int) -> Counts:
     )
 
 
-async def open_since(connection: Connection) -> dict[Identity, int]:
-    """When the oldest gap of each symbol that has open ones was found."""
+async def open_since(connection: Connection, now: int) -> dict[Identity, int]:
+    """When the oldest gap of each symbol that has open ones was found.
+
+    Not of gaps whose seconds are past their retention: nobody asks for these any more.
+    """
     rows = await connection.fetch(
-        """SELECT exchange, symbol, min(opened_at) FROM gap JOIN symbol USING (symbol_id)
-           WHERE state = 'open' AND deleted_at IS NULL GROUP BY exchange, symbol"""
+        f"""SELECT exchange, symbol, min(opened_at) FROM gap JOIN symbol USING (symbol_id)
+            WHERE state = 'open' AND deleted_at IS NULL AND end_time > ($1::bigint / {HOUR} - kline_hours) * {HOUR}
+            GROUP BY exchange, symbol""",
+        now,
     )
     return {Identity(row[0], row[1]): row[2] for row in rows}
 

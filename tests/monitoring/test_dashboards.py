@@ -1,0 +1,286 @@
+"""The dashboards: files as the code says, panels that say what is good, expressions about metrics that there are."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import scripts.dashboards
+from scripts.dashboards import DASHBOARDS, Expression, expressions, files
+from scripts.dashboards.__main__ import main
+from scripts.dashboards.dashboard import RUNBOOKS, Dashboard
+from scripts.dashboards.latency import STAGES
+from scripts.dashboards.panels import Panel, Query, Table
+from scripts.dashboards.promql import NAMESPACE, RANGES
+
+from rtchart.process import metrics as stages
+
+ROOT = Path(__file__).parent.parent.parent
+
+OF_THE_SCRAPE = {"namespace", "instance", "pod", "job"}
+"""Labels that Prometheus gives to what it scrapes; each of ours has to do without all but ``instance``."""
+
+OF_PROCESSES = {
+    "process_cpu_seconds_total": "counter",
+    "process_max_fds": "gauge",
+    "process_open_fds": "gauge",
+    "process_resident_memory_bytes": "gauge",
+    "process_start_time_seconds": "gauge",
+    "process_virtual_memory_bytes": "gauge",
+    "up": "gauge",
+}
+"""`prometheus_client`'s of each process, and Prometheus' own of each scrape."""
+
+NOT_SHOWN: dict[str, str] = {}
+"""Metrics that are on no dashboard, with the reason."""
+
+SELECTOR = re.compile(r"([a-zA-Z_:][\w:]*)\{([^}]*)\}(\[\$__rate_interval\])?")
+GROUPED = re.compile(r"\b(by|on|group_left) \(([^)]*)\)")
+KEYWORDS = {
+    *("and", "or", "unless", "by", "on", "group_left", "end"),
+    *("sum", "max", "min", "count", "quantile", "topk", "bottomk"),
+}
+
+
+class Metric(NamedTuple):
+    """As docs/metrics.md has it."""
+
+    kind: str
+    labels: frozenset[str]
+
+
+def _documented() -> dict[str, Metric]:
+    rows = re.findall(r"(?m)^\| `(\w+)` \| (\w+) \| ([^|]*) \|", (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8"))
+    return {name: Metric(kind, frozenset(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+
+
+def _series(documented: dict[str, Metric]) -> dict[str, Metric]:
+    """What a scrape has: a histogram's series have names of their own."""
+    series = {name: Metric(kind, frozenset()) for name, kind in OF_PROCESSES.items()}
+    for name, metric in documented.items():
+        if metric.kind == "histogram":
+            series |= {f"{name}_{part}": Metric("counter", metric.labels) for part in ("bucket", "count", "sum")}
+            series[f"{name}_bucket"] = Metric("counter", metric.labels | {"le"})
+        else:
+            series[name] = metric
+    return series
+
+
+METRICS = _documented()
+SERIES = _series(METRICS)
+
+
+def _queries(dashboard: Dashboard) -> Iterator[tuple[Panel, Query]]:
+    for panel in dashboard.panels:
+        for query in panel.queries:
+            yield panel, query
+
+
+each_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.name)
+
+
+def _model(dashboard: Dashboard) -> dict[str, Any]:
+    model: dict[str, Any] = json.loads((ROOT / "charts" / "rtchart" / "dashboards" / f"{dashboard.name}.json").read_bytes())
+    return model
+
+
+def test_the_files_are_what_the_code_says() -> None:
+    there = {file: file.read_text(encoding="utf-8") for file in (ROOT / "charts" / "rtchart" / "dashboards").iterdir()}
+    assert there == files(), "write them with: python -m scripts.dashboards"
+
+
+def test_a_check_says_how_to_write_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(scripts.dashboards, "FOLDER", tmp_path / "dashboards")
+    monkeypatch.setattr(sys, "argv", ["dashboards", "--check"])
+    assert main() == 1
+    assert "write it with: python -m scripts.dashboards" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["dashboards"])
+    assert main() == 0
+    monkeypatch.setattr(sys, "argv", ["dashboards", "--check"])
+    assert main() == 0
+    (tmp_path / "dashboards" / "latency.json").write_text("{}")
+    assert main() == 1
+
+
+def test_addresses_stay() -> None:
+    assert [dashboard.uid for dashboard in DASHBOARDS] == ["rtchart-latency", "rtchart-symbols", "rtchart-pipeline"]
+
+
+@each_dashboard
+def test_ids_are_unique_and_panels_do_not_overlap(dashboard: Dashboard) -> None:
+    panels = _model(dashboard)["panels"]
+    assert Counter(panel["id"] for panel in panels).most_common(1)[0][1] == 1
+    cells: Counter[tuple[int, int]] = Counter()
+    for panel in panels:
+        place = panel["gridPos"]
+        assert place["x"] >= 0 and place["x"] + place["w"] <= 24, panel["title"]
+        cells.update(
+            (x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])
+        )
+    assert max(cells.values()) == 1
+
+
+@each_dashboard
+def test_every_panel_says_what_is_good_and_in_which_unit(dashboard: Dashboard) -> None:
+    panels = [panel for panel in _model(dashboard)["panels"] if panel["type"] != "row"]
+    assert len(panels) == len(list(dashboard.panels)) > 10
+    for panel in panels:
+        assert re.search(r"\bGood\b", panel["description"]), panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        assert panel["targets"] and all(target["expr"] for target in panel["targets"]), panel["title"]
+        references = [panel, *panel["targets"]]
+        assert all(one["datasource"] == {"type": "prometheus", "uid": "${datasource}"} for one in references), panel["title"]
+        assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][0]["value"] is None, panel["title"]
+
+
+@each_dashboard
+def test_it_leads_to_the_others_and_to_the_runbooks(dashboard: Dashboard) -> None:
+    links = {link["url"]: link for link in _model(dashboard)["links"]}
+    others = {f"/d/{other.uid}" for other in DASHBOARDS if other is not dashboard}
+    assert set(links) == {*others, RUNBOOKS}
+    assert all(links[url]["keepTime"] and links[url]["includeVars"] for url in others)
+
+
+@each_dashboard
+def test_its_variables_are_there_and_used(dashboard: Dashboard) -> None:
+    model = _model(dashboard)
+    variables = {variable["name"]: variable for variable in model["templating"]["list"]}
+    panels = json.dumps(model["panels"])
+    used = set(re.findall(r"\$\{?([a-z]\w*)", panels))
+    assert used == set(variables)
+    assert set(re.findall(r"\$(__\w+)", " ".join(query.expression for _, query in _queries(dashboard)))) <= set(RANGES)
+    for name in set(variables) - {"datasource"}:
+        assert variables[name]["multi"] and variables[name]["includeAll"], name
+        # Several values make a|b of it, which only a regular expression takes.
+        assert len(re.findall(rf'=~\\"\${name}\\"', panels)) == len(re.findall(rf'\\"\${name}\b', panels)) > 0, name
+
+
+@each_dashboard
+def test_what_a_variable_offers_is_a_label_of_a_metric(dashboard: Dashboard) -> None:
+    for variable in _model(dashboard)["templating"]["list"]:
+        if variable["type"] != "query":
+            continue
+        found = re.fullmatch(r"label_values\((\w+)(?:\{(.*)\})?, (\w+)\)", variable["query"]["query"])
+        assert found, variable["name"]
+        metric, matchers, label = found.groups()
+        named = {label, *re.findall(r"(\w+)[=!]", matchers or "")}
+        assert named <= SERIES[metric].labels | OF_THE_SCRAPE, variable["name"]
+
+
+@each_dashboard
+def test_every_metric_and_label_is_there(dashboard: Dashboard) -> None:
+    for panel, query in _queries(dashboard):
+        selected = SELECTOR.findall(query.expression)
+        assert selected, panel.title
+        for name, matchers, _ in selected:
+            assert name in SERIES, f"{panel.title}: {name}"
+            assert matchers.startswith(NAMESPACE), f"{panel.title}: {name} is not of the namespaces that are chosen"
+            named = set(re.findall(r"(\w+)(?:=~|!~|!=|=)", matchers))
+            assert named <= SERIES[name].labels | OF_THE_SCRAPE, f"{panel.title}: {name} has not all of {named}"
+        for found in GROUPED.finditer(query.expression):
+            # Of what is summed, and not of what stands beside it.
+            body = _parenthesis(query.expression, found.end()) if found[1] == "by" else query.expression
+            made = set(re.findall(r'label_replace\(.*?, "(\w+)", "\$1"', body))
+            has = frozenset[str]().union(*(SERIES[name].labels for name, *_ in SELECTOR.findall(body)))
+            assert _labels(found[2]) <= has | OF_THE_SCRAPE | made, f"{panel.title}: {found[0]} of {body}"
+
+
+def _labels(listed: str) -> set[str]:
+    return {label.strip() for label in listed.split(",")}
+
+
+def _parenthesis(text: str, at: int) -> str:
+    """What is in the parentheses that open at ``at`` or just behind it."""
+    start = text.index("(", at)
+    assert not text[at:start].strip()
+    depth = 0
+    for end in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[end], 0)
+        if depth == 0:
+            return text[start + 1 : end]
+    raise AssertionError(f"a parenthesis is not closed: {text}")
+
+
+@each_dashboard
+def test_nothing_else_is_named(dashboard: Dashboard) -> None:
+    """What is no function and no keyword would be a metric without matchers."""
+    for panel, query in _queries(dashboard):
+        rest = re.sub(r'"(?:[^"\\]|\\.)*"', '""', SELECTOR.sub("0", query.expression))
+        rest = GROUPED.sub("", re.sub(r"\[[^]]*\]", "", rest))
+        assert set(re.findall(r"\b[a-zA-Z_][\w:]*\b(?!\s*\()", rest)) <= KEYWORDS, f"{panel.title}: {rest}"
+
+
+@each_dashboard
+def test_counters_and_no_others_have_rates(dashboard: Dashboard) -> None:
+    for panel, query in _queries(dashboard):
+        for name, _, window in SELECTOR.findall(query.expression):
+            assert (SERIES[name].kind == "counter") == bool(window), f"{panel.title}: {name}"
+
+
+@each_dashboard
+def test_what_names_a_series_is_left_of_it(dashboard: Dashboard) -> None:
+    for panel, query in _queries(dashboard):
+        assert set(re.findall(r"\{\{(\w+)\}\}", query.legend)) <= _left(query), f"{panel.title}: {query.legend}"
+
+
+def _left(query: Query) -> set[str]:
+    """The labels that its series have."""
+    return set[str]().union(*(_labels(found[2]) for found in GROUPED.finditer(query.expression) if found[1] == "by"))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [panel for dashboard in DASHBOARDS for panel in dashboard.panels if isinstance(panel, Table)],
+    ids=lambda table: table.title,
+)
+def test_a_column_of_a_table_is_a_label_or_a_query(table: Table) -> None:
+    left = set[str]().union(*map(_left, table.queries))
+    letters = {chr(ord("A") + at) for at in range(len(table.queries))}
+    assert {column.source for column in table.columns} <= left | letters
+    titles = [column.title for column in table.columns]
+    assert len(set(titles)) == len(titles)
+    assert table.sort in titles
+
+
+def test_every_metric_is_shown() -> None:
+    shown = {
+        name for dashboard in DASHBOARDS for _, query in _queries(dashboard) for name, *_ in SELECTOR.findall(query.expression)
+    }
+    shown |= {re.sub(r"_(bucket|count|sum)$", "", name) for name in shown}
+    assert set(METRICS) - shown == set(NOT_SHOWN)
+    assert all(NOT_SHOWN.values())
+
+
+def test_every_stage_has_a_goal_on_an_edge_of_its_buckets() -> None:
+    assert tuple(stage.name for stage in STAGES) == stages.STAGES
+    assert {stage.goal for stage in STAGES} <= set(stages.BUCKETS)
+
+
+def test_expressions_have_values_for_their_variables() -> None:
+    every = list(expressions())
+    assert len(every) == sum(len(list(_queries(dashboard))) for dashboard in DASHBOARDS)
+    assert {one.dashboard for one in every} == {"latency", "symbols", "pipeline"}
+    assert not [one for one in every if re.search(r"\$[a-z_]", one.promql)]
+    chosen = [one.promql for one in expressions({"namespace": "one|other", "__rate_interval": "1m"})]
+    assert all('namespace=~"one|other"' in promql for promql in chosen)
+    assert any("[1m]" in promql for promql in chosen) and not any("[5m]" in promql for promql in chosen)
+
+
+def test_every_expression_parses(promtool: str, tmp_path: Path) -> None:
+    every: list[Expression] = list(expressions())
+    rules = [{"record": f"expression:{at}", "expr": one.promql} for at, one in enumerate(every)]
+    file = tmp_path / "expressions.yaml"
+    file.write_text(json.dumps({"groups": [{"name": "dashboards", "rules": rules}]}))
+    checked = subprocess.run([promtool, "check", "rules", str(file)], capture_output=True, text=True, timeout=60)
+    said = checked.stdout + checked.stderr
+    wrong = [every[int(at)] for at in re.findall(r'"expression:(\d+)"', said)]
+    assert checked.returncode == 0, f"{wrong}\n{said}"
