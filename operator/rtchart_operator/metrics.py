@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from itertools import product
+from typing import NamedTuple, get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import REGISTRY, CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from rtchart.core.gap import GapState
 from rtchart.core.kline import Identity
 from rtchart.store.history import Run
 from rtchart.store.overview import Counts, Ends
@@ -136,14 +138,18 @@ class SymbolMetrics(Collector):
 
     def _ledger(self, books: Books) -> Iterator[Metric]:
         gaps = GaugeMetricFamily("rtchart_symbol_gaps", "Gaps in the ledger by what became of them", labels=(*_LABELS, "state"))
-        for identity, states in books.gaps.items():
-            for state in ("open", "repaired", "absent"):
-                gaps.add_metric((identity.exchange, identity.symbol, state), states[state])
+        # A symbol without gaps has none of each kind, once the ledger was read.
+        symbols = {*self._known.ends(), *books.gaps} if books.bytes is not None else set()
+        for identity in symbols:
+            states: Mapping[GapState, int] = books.gaps.get(identity, {})
+            for state in get_args(GapState):
+                gaps.add_metric((identity.exchange, identity.symbol, state), states.get(state, 0))
         closed = CounterMetricFamily(
             "rtchart_symbol_gaps_closed", "Gaps that were closed since the operator started", labels=(*_LABELS, "outcome")
         )
-        for (identity, outcome), count in list(self._closed.items()):
-            closed.add_metric((identity.exchange, identity.symbol, outcome), count)
+        counts = dict(self._closed)
+        for identity, outcome in {*product(symbols, ("repaired", "absent")), *counts}:
+            closed.add_metric((identity.exchange, identity.symbol, outcome), counts.get((identity, outcome), 0))
         yield from (gaps, closed)
         yield _gauge(
             "rtchart_symbol_oldest_gap_timestamp_seconds",

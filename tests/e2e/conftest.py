@@ -24,6 +24,7 @@ ORDER = (
     "test_page",
     "test_symbols",
     "test_operations",
+    "test_monitoring",
     "test_external",
     "test_kills",
     "test_outage",

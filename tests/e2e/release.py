@@ -34,6 +34,7 @@ VALUES: dict[str, Any] = {
     "symbols": list(SYMBOLS),
     **{name: _REQUESTS for name in WORKLOADS},
     "producer": {**_REQUESTS, "historyHours": HISTORY_HOURS},
+    "sim": {**_REQUESTS, "extraEnv": [{"name": "RTCHART_CONTROL_PORT", "value": "9011"}]},
     "kafka": {"resources": {"requests": {"cpu": "50m", "memory": "256Mi"}}},
     "postgresql": {"resources": {"requests": {"cpu": "50m", "memory": "128Mi"}}},
 }

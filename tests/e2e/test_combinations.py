@@ -12,7 +12,12 @@ from tests.chart.combinations import MATRIX
 from tests.chart.rendering import render
 from tests.e2e.release import Release
 
-FOREIGN = {"HTTPRoute": "httproutes.gateway.networking.k8s.io", "ScaledObject": "scaledobjects.keda.sh"}
+FOREIGN = {
+    "HTTPRoute": "httproutes.gateway.networking.k8s.io",
+    "PodMonitor": "podmonitors.monitoring.coreos.com",
+    "PrometheusRule": "prometheusrules.monitoring.coreos.com",
+    "ScaledObject": "scaledobjects.keda.sh",
+}
 """Kinds of others with their definitions: those that the cluster lacks are left out."""
 
 

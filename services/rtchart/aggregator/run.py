@@ -20,7 +20,7 @@ from rtchart.core.interval import MINUTE, SECOND
 from rtchart.core.quiet import until_quiet
 from rtchart.process.clock import now_ms
 from rtchart.process.logs import fields
-from rtchart.process.metrics import BUCKETS, observe
+from rtchart.process.metrics import BUCKETS, observe, stages
 from rtchart.store import candles, checkpoints, outbox, runs, venue
 from rtchart.store.database import Connection, within
 
@@ -52,6 +52,7 @@ _revisions = Counter("rtchart_aggregator_revisions_total", "Candles that were ne
 _seconds = Histogram("rtchart_aggregator_run_seconds", "Time that a run took", buckets=BUCKETS)
 _outbox = Gauge("rtchart_aggregator_outbox_pending", "Revisions that Kafka has not acknowledged yet")
 _checkpoints = Gauge("rtchart_aggregator_checkpoints_pending", "Checkpoints that wait, also of minutes that are not over")
+stages("minute_close_to_candle")
 
 
 @dataclass

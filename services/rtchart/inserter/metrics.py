@@ -7,6 +7,7 @@ from typing import get_args
 from prometheus_client import Counter, Gauge, Histogram
 
 from rtchart.core.messages import DeadLetterReason
+from rtchart.process.metrics import stages
 
 ROWS = Counter("rtchart_inserter_rows_total", "Klines by what became of them", ["result"])
 BATCH_ROWS = Histogram(
@@ -32,3 +33,4 @@ for result in ("inserted", "changed", "unchanged", "dropped_old", "dropped_epoch
     ROWS.labels(result)
 for result in ("stored", "not_needed", "dropped_epoch"):
     MINUTES.labels(result)
+stages("exchange_to_inserted")

@@ -8,6 +8,7 @@ from prometheus_client import Counter, Gauge
 
 from rtchart.core.gap import GapReason
 from rtchart.core.messages import DeadLetterReason
+from rtchart.process.metrics import stages
 
 KLINES = Counter("rtchart_producer_klines_total", "Klines that Kafka acknowledged", ["source"])
 IGNORED = Counter("rtchart_producer_klines_ignored_total", "Klines of the stream that are no closed seconds")
@@ -40,3 +41,4 @@ for gap_reason in get_args(GapReason):
     GAPS.labels(gap_reason)
 for reason in get_args(DeadLetterReason):
     DEAD_LETTERS.labels(reason)
+stages("exchange_to_received", "received_to_published")

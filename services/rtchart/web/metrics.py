@@ -6,6 +6,8 @@ from typing import get_args
 
 from prometheus_client import Counter, Gauge
 
+from rtchart.broker.topics import CANDLES, KLINES
+from rtchart.process.metrics import stages
 from rtchart.web.protocol import ErrorCode
 
 sockets = Gauge("rtchart_web_sockets", "Sockets that are open")
@@ -34,3 +36,6 @@ for error in get_args(ErrorCode):
     bad_requests.labels(error)
 for outcome in ("taken", "clamped", "limited"):
     reported.labels(outcome)
+for topic in (KLINES, CANDLES):
+    unreadable.labels(topic.name)
+stages("published_to_consumed", "consumed_to_sent", "sent_to_painted")
