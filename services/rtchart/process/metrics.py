@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
@@ -34,19 +35,25 @@ _negative = Counter(
 _build = Gauge("rtchart_build_info", "The version that runs", ["version", "python", "service"])
 
 
+@cache
+def _of(stage: Stage) -> tuple[Histogram, Counter]:
+    """A stage's own series: to look them up by their label takes as long as to count."""
+    return _latency.labels(stage), _negative.labels(stage)
+
+
 def stages(*names: Stage) -> None:
     """Have the stages that this process measures from the start: Prometheus sees no increase in what appears with a value."""
     for name in names:
-        _latency.labels(name)
-        _negative.labels(name)
+        _of(name)
 
 
 def observe(stage: Stage, seconds: float) -> None:
     """Record one latency. Below zero it counts as zero, and as a sign that two clocks disagree."""
+    latency, negative = _of(stage)
     if seconds < 0:
-        _negative.labels(stage).inc()
+        negative.inc()
         seconds = 0.0
-    _latency.labels(stage).observe(seconds)
+    latency.observe(seconds)
 
 
 def build_info(service: str) -> None:

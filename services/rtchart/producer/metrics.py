@@ -35,8 +35,7 @@ WATERMARK_LAG = Gauge(
 )
 
 # There from the start, because Prometheus sees no increase in what appears with a value.
-for source in ("stream", "repair"):
-    KLINES.labels(source)
+KLINES_OF = {source: KLINES.labels(source) for source in ("stream", "repair")}
 for gap_reason in get_args(GapReason):
     GAPS.labels(gap_reason)
 for reason in get_args(DeadLetterReason):

@@ -128,8 +128,8 @@ def _count(messages: list[KlineMessage], published_us: int) -> None:
             else:
                 repaired += 1
     if streamed:
-        metrics.KLINES.labels("stream").inc(streamed)
+        metrics.KLINES_OF["stream"].inc(streamed)
     if repaired:
-        metrics.KLINES.labels("repair").inc(repaired)
+        metrics.KLINES_OF["repair"].inc(repaired)
     if first is not None:  # one of a window: its oldest
         observe("received_to_published", (published_us - first.received_us) / 1e6)

@@ -135,7 +135,7 @@ class Connection:
                 began = client.sending_since = time.monotonic()
                 await socket.send(frame(self._seq, now_us(), messages))
                 client.sending_since = None
-                metrics.frames.inc()
+                self._hub.frames += 1
                 if consumed_us and began - self._measured > MEASURE_EVERY:
                     self._measured = began
                     stages.observe("consumed_to_sent", (now_us() - consumed_us) / 1e6)
