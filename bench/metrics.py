@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import statistics
 import time
@@ -177,5 +176,4 @@ if __name__ == "__main__":
     parser.add_argument("--symbols", type=int, default=1500)
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
-    with contextlib.suppress(KeyboardInterrupt):
-        uvloop.run(main(arguments.symbols, arguments.rounds))
+    uvloop.run(main(arguments.symbols, arguments.rounds))

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from rtchart.local.kafka import Kafka
 from rtchart.local.postgres import Postgres
 from rtchart.store.migrate import migrate
 from tests.corners import execute, own_database, own_topics, with_name
+from tests.programs import program
 
 pytest_plugins = ["tests.web.every_schema"]
 
@@ -90,10 +89,5 @@ async def empty_database(postgres: str) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Path of Chromium. Skips the test where there is none; where CI is set that is a failure."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    if os.environ.get("CI"):
-        pytest.fail("Chromium is not installed, and CI must run the tests of the page")
-    pytest.skip("Chromium is not installed")
+    """Path of Chromium."""
+    return program("chromium", "chromium-browser", "google-chrome", package="chromium", what="the page")

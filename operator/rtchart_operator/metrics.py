@@ -81,7 +81,7 @@ class SymbolMetrics(Collector):
         yield from self._ledger(books)
         yield _gauge(
             "rtchart_symbol_completeness_ratio",
-            "Share of the seconds of the last 24 hours that are stored, from its first minute in them to its newest",
+            "Share of the seconds of this hour and the 23 before it that are stored, from its first minute in them on",
             books.completeness.items(),
         )
         yield _gauge(

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from scripts.dashboards.dashboard import EXCHANGES, NAMESPACES, SYMBOLS, Choice, Dashboard, Row
 from scripts.dashboards.panels import Column, Heatmap, Panel, Query, Stat, Steps, Table, Timeseries, good_below
-from scripts.dashboards.promql import per_minute, per_symbol, quantile, rate, series, worst
+from scripts.dashboards.promql import per_minute, per_symbol, quantile, rate, worst
+from scripts.dashboards.queries import each_instance, quantiles
 
 HISTOGRAM = "rtchart_stage_latency_seconds"
 
@@ -80,9 +81,7 @@ def _over_time(stage: Stage) -> Panel:
         title=stage.name,
         description=f"{stage.meaning} Good: the p99 is below the dashed line, the goal of {stage.goals}.",
         unit="s",
-        queries=[
-            Query(quantile(share, HISTOGRAM, "stage", where=stage.where), f"p{share * 100:g}") for share in (0.5, 0.95, 0.99)
-        ],
+        queries=quantiles(HISTOGRAM, where=stage.where),
         width=6,
         steps=stage.steps,
         logarithmic=True,
@@ -207,7 +206,7 @@ _BELIEF = Row(
             description="How far the clock of each producer is ahead of the exchange's, the way from there included. Good: "
             "steady, and not below zero but by a little: less than nothing cannot be a way. A step is a clock that was set.",
             unit="s",
-            queries=[Query(f"max by (instance) ({series('rtchart_producer_clock_offset_seconds')})", "{{instance}}")],
+            queries=[each_instance("rtchart_producer_clock_offset_seconds")],
             least=None,
         ),
         Timeseries(

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from scripts.dashboards.dashboard import NAMESPACES, Dashboard, Row
-from scripts.dashboards.panels import Column, Query, Stat, Table, Timeseries, good_below
-from scripts.dashboards.promql import of_services, per_minute, quantile, rate, series
-
-QUANTILES = (0.5, 0.95, 0.99)
-
-
-def _quantiles(histogram: str, *by: str) -> list[Query]:
-    """p50, p95 and p99, of each value of a label if one is named."""
-    of = "".join(f"{{{{{label}}}}} " for label in by)
-    return [Query(quantile(share, histogram, *by), f"{of}p{share * 100:g}") for share in QUANTILES]
+from scripts.dashboards.machines import MACHINES, OPERATOR
+from scripts.dashboards.panels import Query, Stat, Timeseries, good_below
+from scripts.dashboards.promql import per_minute, rate, series
+from scripts.dashboards.queries import each_instance, quantiles
 
 
 def _now(name: str) -> str:
@@ -20,9 +14,6 @@ def _now(name: str) -> str:
 
 
 _RUN_AGE = f"time() - {_now('rtchart_aggregation_last_run_timestamp_seconds')}"
-_BYTES = f"max by (namespace) ({series('rtchart_database_bytes')})"
-_CAPACITY = f"max by (namespace) ({series('rtchart_database_capacity_bytes')})"
-_CPU = f"rate({series('process_cpu_seconds_total')}[$__rate_interval])"
 
 _RATES = Row(
     "Rates",
@@ -101,27 +92,27 @@ _LAG = Row(
             description="Records on Kafka that a web server has not read. Good: near zero. One that stays behind has no "
             "processor to itself, or too many clients.",
             unit="short",
-            queries=[Query(f"max by (instance) ({series('rtchart_web_consumed_lag_records')})", "{{instance}}")],
+            queries=[each_instance("rtchart_web_consumed_lag_records")],
         ),
         Timeseries(
             title="Watermark's lag",
             description="How far the last watermark of all symbols that stream is behind the exchange. Good: a few seconds. "
             "It grows while a single gap is open, and so says how long ago everything was whole.",
             unit="s",
-            queries=[Query(f"max by (instance) ({series('rtchart_producer_watermark_lag_seconds')})", "{{instance}}")],
+            queries=[each_instance("rtchart_producer_watermark_lag_seconds")],
         ),
         Timeseries(
             title="Records in flight",
             description="Records handed to Kafka's client and not acknowledged. Good: some at each second's end, and none "
             "between. What stays is a Kafka that does not answer.",
             unit="short",
-            queries=[Query(f"max by (instance) ({series('rtchart_producer_records_in_flight')})", "{{instance}}")],
+            queries=[each_instance("rtchart_producer_records_in_flight")],
         ),
         Timeseries(
             title="Inserters that wait",
             description="1 while an inserter fetches nothing because the database does not take what was. Good: 0.",
             unit="short",
-            queries=[Query(f"max by (instance) ({series('rtchart_inserter_paused')})", "{{instance}}")],
+            queries=[each_instance("rtchart_inserter_paused")],
             most=1,
         ),
         Timeseries(
@@ -146,7 +137,7 @@ _BATCHES = Row(
             description="Records that are stored in one transaction. Good: about what comes in between two batches. Those "
             "that grow are what waited: the database is slow, or it catches up.",
             unit="short",
-            queries=_quantiles("rtchart_inserter_batch_rows"),
+            queries=quantiles("rtchart_inserter_batch_rows"),
             width=12,
         ),
         Timeseries(
@@ -154,7 +145,7 @@ _BATCHES = Row(
             description="Time to store a batch, waiting for the database included. Good: a small part of a second. The "
             "dashed line is the goal for the whole way from the exchange to the row.",
             unit="s",
-            queries=_quantiles("rtchart_inserter_batch_seconds"),
+            queries=quantiles("rtchart_inserter_batch_seconds"),
             width=12,
             steps=good_below(2),
             logarithmic=True,
@@ -209,7 +200,7 @@ _AGGREGATION = Row(
             description="Time of a run of an aggregator that is a Deployment. Good: below a second for a minute of all "
             "symbols.",
             unit="s",
-            queries=_quantiles("rtchart_aggregator_run_seconds"),
+            queries=quantiles("rtchart_aggregator_run_seconds"),
             width=12,
             logarithmic=True,
         ),
@@ -245,9 +236,9 @@ _EXCHANGE = Row(
         Timeseries(
             title="Rate limit used",
             description="Share of the exchange's REST limit that was used in the last minute. Good: below the dashed line. "
-            "What is above is a large repair or a long history, and new gaps wait for it.",
+            "A producer uses half of the limit at most, so what is above is others' at its address, and gaps wait for it.",
             unit="percentunit",
-            queries=[Query(f"max by (instance) ({series('rtchart_producer_rate_limit_used_ratio')})", "{{instance}}")],
+            queries=[each_instance("rtchart_producer_rate_limit_used_ratio")],
             width=12,
             steps=good_below(0.8),
             most=1,
@@ -263,7 +254,7 @@ _BROWSERS = Row(
             description="Sockets that are open, in each web server. Good: about as many in each. Steps down in all of them "
             "at once are a network's or a load balancer's.",
             unit="short",
-            queries=[Query(f"max by (instance) ({series('rtchart_web_sockets')})", "{{instance}}")],
+            queries=[each_instance("rtchart_web_sockets")],
         ),
         Timeseries(
             title="Subscriptions and symbols",
@@ -339,126 +330,10 @@ _UNUSABLE = Row(
     ),
 )
 
-_OPERATOR = Row(
-    "Operator",
-    (
-        Timeseries(
-            title="Passes over all Symbols",
-            description="Time of a pass: publish (what is asked for), tell (conditions), sweep (a list of them all). Good: "
-            "below a second; a pass that takes long delays what each Symbol says.",
-            unit="s",
-            queries=_quantiles("rtchart_operator_reconcile_seconds", "pass"),
-            logarithmic=True,
-        ),
-        Timeseries(
-            title="Trouble with the API server",
-            description="Calls that failed and were tried again, and watches that ended and were begun again, a minute. "
-            "Good: hardly any; from the third watch that ends within a minute, /readyz says why. What streams goes on "
-            "without it.",
-            unit="cpm",
-            queries=[
-                Query(per_minute("rtchart_operator_api_failures_total"), "calls failed"),
-                Query(per_minute("rtchart_operator_watch_ends_total"), "watches ended"),
-            ],
-        ),
-        Timeseries(
-            title="Told to Kubernetes",
-            description="Statuses that were written, and Events that were made of flips, a minute. Good: few. Many are "
-            "conditions that flip back and forth: see Symbols.",
-            unit="cpm",
-            queries=[
-                Query(per_minute("rtchart_operator_status_writes_total"), "statuses"),
-                Query(per_minute("rtchart_operator_events_total"), "events"),
-            ],
-        ),
-    ),
-)
-
-_MACHINES = Row(
-    "Database and processes",
-    (
-        Timeseries(
-            title="Database",
-            description="What the database has on its disk, and that disk's size where it is known. Good: flat once the "
-            "oldest seconds are past their retention, and far below the disk's size.",
-            unit="bytes",
-            queries=[Query(_BYTES, "used {{namespace}}"), Query(_CAPACITY, "disk {{namespace}}")],
-            width=9,
-        ),
-        Stat(
-            title="Disk used",
-            description="Share of the disk that the database has, where its size is known. Good: below 80 %. Shorter "
-            "klineHours, or a larger disk.",
-            unit="percentunit",
-            queries=[Query(f"max({_BYTES} / {_CAPACITY})")],
-            height=8,
-            steps=good_below(0.8, 0.9),
-            nothing="size not known",
-        ),
-        Table(
-            title="Versions that run",
-            description="Processes by service and version, and how long the youngest of them runs. Good: one version. A "
-            "process that is young and was not deployed was started again: see why it ended.",
-            unit="short",
-            queries=[
-                Query(f"count by (service, version, python) ({series('rtchart_build_info')})"),
-                Query(of_services("min", f"(time() - {series('process_start_time_seconds')})")),
-            ],
-            columns=(
-                Column("service", "Service"),
-                Column("version", "Version"),
-                Column("python", "Python"),
-                Column("A", "Processes", "short"),
-                Column("B", "Youngest", "s"),
-            ),
-            sort="Service",
-            rising=True,
-        ),
-        Timeseries(
-            title="Processors used",
-            description="Processors that all processes of a service use together. Good: below what they are given; "
-            "docs/sizing.md says what a symbol and a viewer cost.",
-            unit="short",
-            queries=[Query(of_services("sum", _CPU), "{{service}}")],
-            width=6,
-        ),
-        Timeseries(
-            title="Busiest process",
-            description="Processors that the busiest process of each service uses. A process does its work in one thread. "
-            "Good: below the dashed line; above it, latency grows.",
-            unit="short",
-            queries=[Query(of_services("max", _CPU), "{{service}}")],
-            width=6,
-            steps=good_below(0.8),
-        ),
-        Timeseries(
-            title="Memory",
-            description="Memory that all processes of a service have. Good: flat for hours, below their limits.",
-            unit="bytes",
-            queries=[Query(of_services("sum", series("process_resident_memory_bytes")), "{{service}}")],
-            width=6,
-        ),
-        Timeseries(
-            title="Files open",
-            description="Share of the files that a process may have open, of the process of each service that has most. "
-            "Sockets are files. Good: below the dashed line.",
-            unit="percentunit",
-            queries=[
-                Query(
-                    of_services("max", f"({series('process_open_fds')} / {series('process_max_fds')})"),
-                    "{{service}}",
-                )
-            ],
-            width=6,
-            steps=good_below(0.8),
-        ),
-    ),
-)
-
 PIPELINE = Dashboard(
     name="pipeline",
     title="Pipeline",
     description="What each service does, how far it is behind, and what it runs on",
     variables=(NAMESPACES,),
-    rows=(_RATES, _LAG, _BATCHES, _AGGREGATION, _EXCHANGE, _BROWSERS, _UNUSABLE, _OPERATOR, _MACHINES),
+    rows=(_RATES, _LAG, _BATCHES, _AGGREGATION, _EXCHANGE, _BROWSERS, _UNUSABLE, OPERATOR, MACHINES),
 )

@@ -5,7 +5,12 @@ from __future__ import annotations
 from scripts.dashboards.dashboard import EXCHANGES, NAMESPACES, SYMBOLS, Dashboard, Row
 from scripts.dashboards.latency import P50, P99, TO_KAFKA
 from scripts.dashboards.panels import Column, Query, Stat, Table, Timeseries, good_below, good_from
-from scripts.dashboards.promql import of_symbols, per_minute, per_symbol, series, worst
+from scripts.dashboards.promql import of_symbols, per_minute, per_symbol, rate, series, worst
+from scripts.dashboards.queries import each_instance
+
+from rtchart.core.interval import SECOND
+from rtchart.producer.ledger import Patience
+from rtchart_operator.verdicts import LAG as LAG_ALLOWED
 
 CONDITION = "rtchart_symbol_condition"
 NAME = "{{exchange}} {{symbol}}"
@@ -14,14 +19,14 @@ _LAST = of_symbols("rtchart_symbol_last_kline_timestamp_seconds")
 AGE = f"min by (exchange, symbol) (timestamp({_LAST}) - {_LAST})"
 """Seconds from the opening of the newest second to the scrape that told of it. Up to now instead, it would swing by the time
 between two scrapes, which is longer than what is looked for."""
-SILENT = 5.0
+SILENT = Patience().silence / SECOND
 """Seconds without a kline after which a gap is opened."""
 
 _MEANT_TO_REST = per_symbol(CONDITION, 'condition="Streaming"', 'reason=~"Suspended|NotTrading"')
 AGE_OF_LIVE = f"({AGE} unless on (exchange, symbol) {_MEANT_TO_REST})"
 COMPLETENESS = per_symbol("rtchart_symbol_completeness_ratio")
 LAG = per_symbol("rtchart_symbol_lag_seconds")
-BEHIND = 60.0
+BEHIND = LAG_ALLOWED / SECOND
 """Seconds of lag from which on the operator calls it Lagging."""
 
 REASONS = {
@@ -264,7 +269,7 @@ _WHOLE = Row(
             description="Seconds in gaps that each producer has not closed yet. Good: zero, or falling. What does not fall "
             "waits for the exchange's REST: see the rate limit on Pipeline.",
             unit="short",
-            queries=[Query(f"max by (instance) ({series('rtchart_producer_seconds_missing')})", "{{instance}}")],
+            queries=[each_instance("rtchart_producer_seconds_missing")],
         ),
         Timeseries(
             title="Seconds absent",
@@ -298,7 +303,7 @@ _HISTORY = Row(
             "stored. Good: zero, or falling.",
             unit="short",
             queries=[
-                Query(f"max by (instance) ({series('rtchart_producer_venue_klines_left')})", "to fetch ({{instance}})"),
+                each_instance("rtchart_producer_venue_klines_left", "to fetch"),
                 Query(f"max({series('rtchart_inserter_backfill_lag_records')})", "to store"),
             ],
         ),
@@ -308,8 +313,8 @@ _HISTORY = Row(
             "Good: what is stored follows what is fetched; not needed are those that are whole already.",
             unit="cps",
             queries=[
-                Query(f"sum(rate({series('rtchart_producer_venue_klines_total')}[$__rate_interval]))", "fetched"),
-                Query(f"sum by (result) (rate({series('rtchart_inserter_venue_rows_total')}[$__rate_interval]))", "{{result}}"),
+                Query(rate("rtchart_producer_venue_klines_total"), "fetched"),
+                Query(rate("rtchart_inserter_venue_rows_total", "result"), "{{result}}"),
             ],
         ),
     ),

@@ -72,7 +72,7 @@ class Backfill:
             except KafkaUnavailable as error:
                 log.debug("no lag known", extra=fields(error=str(error)))
             else:
-                metrics.MINUTES_LAG.set(sum(max(0, ends[each] - position) for each, position in self._positions.items()))
+                metrics.BACKFILL_LAG.set(sum(max(0, ends[each] - position) for each, position in self._positions.items()))
                 await group.commit(self._positions)
             await asyncio.sleep(WATCH_EVERY)
 

@@ -18,8 +18,8 @@ BATCH_SECONDS = Histogram(
     "Time to store a batch, waiting for the database included",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
-MINUTES = Counter("rtchart_inserter_venue_rows_total", "The exchange's own minutes by what became of them", ["result"])
-MINUTES_LAG = Gauge("rtchart_inserter_backfill_lag_records", "Records of rtchart.backfill that are not in the database")
+VENUE_ROWS = Counter("rtchart_inserter_venue_rows_total", "The exchange's own minutes by what became of them", ["result"])
+BACKFILL_LAG = Gauge("rtchart_inserter_backfill_lag_records", "Records of rtchart.backfill that are not in the database")
 DEAD_LETTERS = Counter("rtchart_inserter_dead_letters_total", "Records that could not be used", ["reason"])
 LAG = Gauge("rtchart_inserter_lag_records", "Records of a partition in Kafka that are not in the database", ["partition"])
 PAUSED = Gauge("rtchart_inserter_paused", "1 while nothing is fetched because the database does not take what was")
@@ -32,5 +32,5 @@ for reason in get_args(DeadLetterReason):
 for result in ("inserted", "changed", "unchanged", "dropped_old", "dropped_epoch"):
     ROWS.labels(result)
 for result in ("stored", "not_needed", "dropped_epoch"):
-    MINUTES.labels(result)
+    VENUE_ROWS.labels(result)
 stages("exchange_to_inserted")

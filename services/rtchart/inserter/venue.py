@@ -109,9 +109,9 @@ class MinuteWriter:
     async def _write(self, batch: Batch[BackfillMessage]) -> None:
         work, stored = await self._session.patiently(lambda connection: self._commit(connection, batch))
         given = sum(map(len, work.minutes.values()))
-        metrics.MINUTES.labels("stored").inc(stored)
-        metrics.MINUTES.labels("not_needed").inc(given - stored)
-        metrics.MINUTES.labels("dropped_epoch").inc(work.dropped_epoch)
+        metrics.VENUE_ROWS.labels("stored").inc(stored)
+        metrics.VENUE_ROWS.labels("not_needed").inc(given - stored)
+        metrics.VENUE_ROWS.labels("dropped_epoch").inc(work.dropped_epoch)
         for one in work.letters:
             metrics.DEAD_LETTERS.labels(one.reason).inc()
         if work.letters:

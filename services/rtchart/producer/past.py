@@ -91,7 +91,7 @@ async def _fetch(producer: Producer, rest: Rest, put: Put, track: Track) -> None
             for bad in page.bad.values():  # no dead letter: what is of a minute could be taken for a second again
                 log.warning("a row of older history is no kline", extra=fields(detail=bad.detail, row=bad.payload))
             await put(records(producer.exchange, symbol, page, epoch=epoch, listed_day=track.listed_day))
-            metrics.MINUTES.inc(len(page.klines))
+            metrics.VENUE_KLINES.inc(len(page.klines))
             track.minutes.fetched(page.start, page.end)
             came = True
     if not came:

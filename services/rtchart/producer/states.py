@@ -120,7 +120,7 @@ async def keep_exporting(producer: Producer, rest: Rest) -> None:
         ledgers = [track.ledger for track in producer.tracks.values() if track.ledger is not None and track.streams]
         metrics.MISSING.set(sum(end - start for ledger in ledgers for start, end in ledger.gaps) / SECOND)
         left = [end - start for track in producer.tracks.values() for start, end in track.minutes.left]
-        metrics.MINUTES_LEFT.set(sum(left) / MINUTE)
+        metrics.VENUE_KLINES_LEFT.set(sum(left) / MINUTE)
         metrics.IN_FLIGHT.set(producer.outbox.in_flight)
         metrics.RATE_LIMIT_USED.set(rest.used)
         if now is not None:

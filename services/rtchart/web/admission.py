@@ -76,7 +76,8 @@ class Admission:
     def socket(self, websocket: Websocket, draining: bool) -> Response | None:
         """A handshake."""
         rules, visitor = self._rules, self._addresses.visitor(self._key(websocket))
-        why, refusal = "", None
+        why: metrics.Refusal
+        refusal: Response | None
         if not rules.origins.allows(websocket.headers.get("Origin"), websocket.host):
             why = "origin"
             refusal = problem(403, "pages of this origin may not use the socket; --allow-origin allows them")

@@ -58,7 +58,7 @@ class Hub:
         self._delivered = 0
         """Deliveries that are not counted in the metric yet."""
         self.frames = 0
-        """… and frames: to count each by itself would be a twentieth of the work."""
+        """… and frames."""
         self._looked_at = 0
         """When it was last looked which candles the clock closes (ms)."""
         self._consumed_us = 0

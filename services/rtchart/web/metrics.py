@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Literal, get_args
 
 from prometheus_client import Counter, Gauge
 
 from rtchart.broker.topics import CANDLES, KLINES
 from rtchart.process.metrics import stages
 from rtchart.web.protocol import ErrorCode
+
+Refusal = Literal["origin", "draining", "full", "address", "rate", "token"]
+"""Why a handshake was."""
+Outcome = Literal["taken", "clamped", "limited"]
+"""What became of a latency that a browser reported."""
 
 sockets = Gauge("rtchart_web_sockets", "Sockets that are open")
 subscriptions = Gauge("rtchart_web_subscriptions", "Subscriptions to a symbol's candles")
@@ -28,13 +33,13 @@ reported = Counter("rtchart_web_reported_total", "Latencies that browsers report
 symbols = Gauge("rtchart_web_symbols", "Symbols with live state")
 
 # There from the start, because Prometheus sees no increase in what appears with a value.
-for reason in ("origin", "draining", "full", "address", "rate", "token"):
+for reason in get_args(Refusal):
     refused.labels(reason)
 for code in (1001, 1008, 1009):
     closed.labels(code)
 for error in get_args(ErrorCode):
     bad_requests.labels(error)
-for outcome in ("taken", "clamped", "limited"):
+for outcome in get_args(Outcome):
     reported.labels(outcome)
 for topic in (KLINES, CANDLES):
     unreadable.labels(topic.name)
