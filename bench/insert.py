@@ -34,6 +34,7 @@ from rtchart.inserter.writer import Writer
 from rtchart.local.postgres import Postgres
 from rtchart.process.clock import now_ms
 from rtchart.process.health import Health
+from rtchart.process.tracing import Headers
 from rtchart.store import klines, offsets
 from rtchart.store.database import Connection, connect
 from rtchart.store.migrate import migrate
@@ -64,6 +65,7 @@ class Record:
     offset: int
     timestamp: int
     value: bytes | None
+    headers: Headers = ()
 
 
 def material(symbols: int, seconds: int) -> list[Record]:

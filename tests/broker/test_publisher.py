@@ -9,10 +9,11 @@ import pytest
 
 from rtchart.broker import publisher as publishing
 from rtchart.broker.cluster import Cluster
-from rtchart.broker.publisher import Publisher
+from rtchart.broker.publisher import Mark, Publisher
 from rtchart.broker.topics import KLINES
 from rtchart.core.kline import Kline
 from rtchart.core.messages import decode_kline_message
+from rtchart.process.tracing import Headers
 from tests.klines import kline
 from tests.waiting import wait_until
 
@@ -22,11 +23,13 @@ class Batch:
 
     def __init__(self) -> None:
         self.times: list[int] = []
+        self.headers: list[Headers] = []
 
-    def append(self, *, key: bytes, value: bytes, timestamp: int) -> object:
+    def append(self, *, key: bytes, value: bytes, timestamp: int, headers: Headers) -> object:
         message = decode_kline_message(value)
         assert isinstance(message, Kline)
         self.times.append(message.open_time)
+        self.headers.append(headers)
         return object()
 
 
@@ -35,6 +38,7 @@ class Client:
 
     def __init__(self) -> None:
         self.sent: list[list[int]] = []
+        self.headers: list[list[Headers]] = []
         self._unanswered: list[asyncio.Future[None]] = []
 
     def create_batch(self) -> Batch:
@@ -42,6 +46,7 @@ class Client:
 
     async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[None]:
         self.sent.append(batch.times)
+        self.headers.append(batch.headers)
         self._unanswered.append(asyncio.get_running_loop().create_future())
         return self._unanswered[-1]
 
@@ -56,9 +61,21 @@ def second(number: int) -> Kline:
     return kline(number * 1_000)
 
 
-def made(linger: float = 0.0) -> tuple[Client, Publisher]:
+def made(linger: float = 0.0, mark: Mark | None = None) -> tuple[Client, Publisher]:
     client: Any = Client()
-    return client, Publisher(client, Cluster("localhost:1"), KLINES, linger=linger)
+    return client, Publisher(client, Cluster("localhost:1"), KLINES, linger=linger, mark=mark)
+
+
+class Traced:
+    """A trace of which is known how it ended."""
+
+    headers: Headers = (("traceparent", b"00-1-2-01"),)
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+
+    def end(self, at_us: int, error: str = "") -> None:
+        self.ended.append(error)
 
 
 async def test_what_comes_while_others_are_on_their_way_leaves_together_after_them() -> None:
@@ -118,3 +135,19 @@ async def test_leaving_sends_what_waits() -> None:
 
         group.create_task(answer())
     assert client.sent == [[1_000], [2_000]]
+
+
+async def test_a_trace_goes_with_its_kline_and_ends_with_kafkas_answer() -> None:
+    traces = {2_000: Traced(), 3_000: Traced()}
+    client, publisher = made(mark=lambda kline, published_us, partition: traces.get(kline.open_time))
+    publisher.publish([second(1), second(2)])
+    await wait_until(lambda: client.sent)
+    assert client.headers == [[[], list(Traced.headers)]]
+    assert traces[2_000].ended == []
+    client.acknowledge()
+    await wait_until(lambda: traces[2_000].ended == [""])
+    publisher.publish([second(3)])
+    await wait_until(lambda: len(client.sent) == 2)
+    client.refuse(OSError("gone"))
+    await wait_until(lambda: traces[3_000].ended)
+    assert traces[3_000].ended == ["OSError('gone')"]

@@ -13,6 +13,7 @@ from rtchart.core.interval import HOUR, SECOND
 from rtchart.core.kline import Kline
 from rtchart.core.messages import KlineMessage, encode
 from rtchart.core.symbol import DesiredSymbol
+from rtchart.process.tracing import Headers
 
 NOW = 1_763_800_000_000 // HOUR * HOUR + HOUR // 2
 """The clock of these tests: half past an hour."""
@@ -52,6 +53,7 @@ class FakeRecord:
     offset: int
     timestamp: int
     value: bytes | None
+    headers: Headers = ()
 
 
 def records(messages: Iterable[KlineMessage | bytes], *, partition: int = 0, offset: int = 0) -> list[FakeRecord]:

@@ -19,6 +19,7 @@ from aiokafka.errors import IllegalStateError, KafkaError, NoOffsetForPartitionE
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.topics import Topic
 from rtchart.process.logs import fields
+from rtchart.process.tracing import Headers
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Record(Protocol):
     offset: int
     timestamp: int
     value: bytes | None
+    headers: Headers
 
 
 class KafkaUnavailable(Exception):

@@ -7,8 +7,9 @@ aiokafka's ``send`` costs a future and several calls a record: 40,000 klines/s o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
+from typing import Protocol
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -19,6 +20,7 @@ from rtchart.broker.topics import Topic
 from rtchart.core.kline import Kline
 from rtchart.core.messages import BackfillMessage, KlineMessage, encode
 from rtchart.process.clock import now_ms, now_us
+from rtchart.process.tracing import Headers
 
 LINGER = 0.002
 """Seconds that records wait for more, while nothing is on its way to Kafka."""
@@ -28,6 +30,22 @@ MAX_RECORDS = 5_000
 
 
 Message = KlineMessage | BackfillMessage
+
+
+_NONE: list[tuple[str, bytes]] = []
+"""Headers: aiokafka takes them as a list alone."""
+
+
+class Trace(Protocol):
+    """Of a kline that is on its way: what its record carries, and its end when Kafka has it, or with why it has not."""
+
+    headers: Headers
+
+    def end(self, at_us: int, error: str = "") -> None: ...
+
+
+Mark = Callable[[Kline, int, int], Trace | None]
+"""Begins the trace of a kline (with its ``published_us`` and partition) if it is to have one."""
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -45,8 +63,17 @@ class Publisher:
     Use it as an async context manager: leaving it flushes.
     """
 
-    def __init__(self, producer: AIOKafkaProducer, cluster: Cluster, topic: Topic, *, linger: float = LINGER) -> None:
+    def __init__(
+        self,
+        producer: AIOKafkaProducer,
+        cluster: Cluster,
+        topic: Topic,
+        *,
+        linger: float = LINGER,
+        mark: Mark | None = None,
+    ) -> None:
         self._producer = producer
+        self._mark = mark
         self._topic = cluster.name(topic)
         self._partitions = topic.partitions
         self._linger = linger
@@ -105,39 +132,48 @@ class Publisher:
             self._close_window()
 
     async def _send(self, window: list[Message], acked: asyncio.Future[int]) -> None:
+        traces: list[Trace] = []
         try:
             async with self._turn:
                 published_us = now_us()
                 deliveries = [
                     await self._producer.send_batch(batch, self._topic, partition=partition)
-                    for partition, batch in self._batches(window, published_us)
+                    for partition, batch in self._batches(window, published_us, traces)
                 ]
             await asyncio.gather(*deliveries)
         except Exception as error:
+            for trace in traces:
+                trace.end(now_us(), repr(error))
             if not acked.done():
                 acked.set_exception(error)
                 acked.exception()  # a caller that looks at its records in another way shall not be warned
         else:
+            for trace in traces:
+                trace.end(now_us())
             if not acked.done():
                 acked.set_result(published_us)
 
-    def _batches(self, window: list[Message], published_us: int) -> list[tuple[int, object]]:
+    def _batches(self, window: list[Message], published_us: int, traces: list[Trace]) -> list[tuple[int, object]]:
         timestamp = now_ms()
         open_batches: dict[int, object] = {}
         out: list[tuple[int, object]] = []
         for message in window:
             key, partition = self._place(message)
+            headers = _NONE
             if isinstance(message, Kline):
+                if self._mark is not None and (trace := self._mark(message, published_us, partition)) is not None:
+                    traces.append(trace)
+                    headers = list(trace.headers)
                 message = msgspec.structs.replace(message, published_us=published_us)
             value = encode(message)
             batch = open_batches.get(partition)
             if batch is None:
                 batch = open_batches[partition] = self._producer.create_batch()
                 out.append((partition, batch))
-            if batch.append(key=key, value=value, timestamp=timestamp) is None:  # type: ignore[attr-defined]
+            if batch.append(key=key, value=value, timestamp=timestamp, headers=headers) is None:  # type: ignore[attr-defined]
                 batch = open_batches[partition] = self._producer.create_batch()
                 out.append((partition, batch))
-                batch.append(key=key, value=value, timestamp=timestamp)
+                batch.append(key=key, value=value, timestamp=timestamp, headers=headers)
         return out
 
     def _place(self, message: Message) -> tuple[bytes, int]:

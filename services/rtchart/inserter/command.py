@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 import click
 
@@ -26,6 +25,7 @@ from rtchart.inserter.writer import Writer
 from rtchart.process import options
 from rtchart.process.health import Health
 from rtchart.process.run import Process, run, until_stopped
+from rtchart.process.tracing import Traces, open_traces
 from rtchart.store import options as database_options
 
 
@@ -49,19 +49,40 @@ from rtchart.store import options as database_options
     metavar="NAME",
     help="A name of its own that it keeps over restarts: killed, it then goes on at once, not after 6 seconds.",
 )
+@options.otlp_endpoint
 @options.service
-def command(cluster: Cluster, database: str, batch_rows: int, batch_ms: int, instance: str | None, process: Process) -> None:
+def command(
+    cluster: Cluster,
+    database: str,
+    batch_rows: int,
+    batch_ms: int,
+    instance: str | None,
+    otlp_endpoint: str | None,
+    process: Process,
+) -> None:
     """Batch klines from Kafka into PostgreSQL, each exactly once; beside them, and slower, older history.
 
     Run as many as you like, up to the topic's partitions: they share them out. What cannot be stored goes to the table
     dead_letter and the topic rtchart.dead-letters, with the reason.
     """
     limits = Limits(records=batch_rows, seconds=batch_ms / 1000)
-    run("inserter", partial(serve, cluster, database, limits, instance), process)
+
+    async def service(health: Health, stopping: asyncio.Event) -> None:
+        with open_traces("inserter", otlp_endpoint) as traces:
+            await serve(cluster, database, limits, instance, health, stopping, traces=traces)
+
+    run("inserter", service, process)
 
 
 async def serve(
-    cluster: Cluster, database: str, limits: Limits, instance: str | None, health: Health, stopping: asyncio.Event
+    cluster: Cluster,
+    database: str,
+    limits: Limits,
+    instance: str | None,
+    health: Health,
+    stopping: asyncio.Event,
+    *,
+    traces: Traces | None = None,
 ) -> None:
     """Run the service until ``stopping`` is set. Raises `UserError` when Kafka or the database is not there at the start."""
     session, follower = Session(database, health), Session(database, health, part="symbols")
@@ -78,7 +99,7 @@ async def serve(
     async def insert() -> None:
         await followed.wait()
         async with DeadLetterPublisher(cluster) as dead_letters:
-            writer = Writer(session, book, feed, dead_letters.publish)
+            writer = Writer(session, book, feed, dead_letters.publish, traces=traces)
             inserter = Inserter(writer, session, feed, health, limits)
             live.append(inserter)
             async with join(cluster, KLINES, INSERTERS, on_revoked=inserter.revoked, instance=instance) as group:

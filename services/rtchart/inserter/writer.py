@@ -11,7 +11,7 @@ from rtchart.core.gap import Range
 from rtchart.core.interval import DAY, HOUR, MINUTE
 from rtchart.core.messages import DeadLetter, KlineMessage
 from rtchart.core.symbol import raw_floor
-from rtchart.inserter import metrics, refused
+from rtchart.inserter import metrics, refused, tracing
 from rtchart.inserter.batch import Batch, Feed
 from rtchart.inserter.ledger import concern, settle
 from rtchart.inserter.loss import lose_gaps, lost_gaps
@@ -20,6 +20,7 @@ from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
 from rtchart.process.clock import now_ms
 from rtchart.process.metrics import observe
+from rtchart.process.tracing import Traces
 from rtchart.store import dead_letters, gaps, klines, offsets, symbols
 from rtchart.store.database import Connection
 from rtchart.store.klines import Stored
@@ -40,9 +41,17 @@ class Writer:
     """Stores the batches of one topic, one after the other."""
 
     def __init__(
-        self, session: Session, book: Symbols, feed: Feed, publish: Publish, *, clock: Callable[[], int] = now_ms
+        self,
+        session: Session,
+        book: Symbols,
+        feed: Feed,
+        publish: Publish,
+        *,
+        clock: Callable[[], int] = now_ms,
+        traces: Traces | None = None,
     ) -> None:
         """``publish`` is awaited with dead letters after they are stored."""
+        self._traces = traces
         self._session = session
         self._publish = publish
         self._book = book
@@ -158,6 +167,8 @@ class Writer:
         for letter in work.letters:
             metrics.DEAD_LETTERS.labels(letter.reason).inc()
         now = self._clock()
+        if self._traces is not None:
+            tracing.stored(self._traces, batch, self._feed.topic, now * 1000)
         every = chain.from_iterable(of.values() for of in work.seconds.values())
         for kline in islice(every, None, None, len(batch) // LATENCIES_PER_BATCH + 1):
             if kline.source == "stream":  # the version of a REST row is not when it happened

@@ -106,6 +106,13 @@ wait = option(
     "0: end with a sentence.",
 )
 
+otlp_endpoint = option(
+    "--otlp-endpoint",
+    metavar="URL",
+    help="Address of an OpenTelemetry collector (OTLP over HTTP, http://collector:4318) that gets traces of single klines, of "
+    "which the producer chooses some (--trace-one-in).  [default: no traces]",
+)
+
 service = collected("process", Process, wait, admin_port, log_level, log_format)
 """Of a command that runs until it is stopped and needs others: gives it ``process``, for `rtchart.process.run.run`."""
 alone = collected("process", Process, admin_port, log_level, log_format)

@@ -11,6 +11,7 @@ import click
 from rtchart.broker import options as kafka_options
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
+from rtchart.broker.publisher import Mark
 from rtchart.broker.table import Table
 from rtchart.broker.topics import BACKFILL, DEAD_LETTERS, KLINES, REPAIRS, STREAMS, SYMBOLS
 from rtchart.core.interval import HOUR
@@ -23,6 +24,7 @@ from rtchart.process import options
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
 from rtchart.process.run import Process, run, until_stopped
+from rtchart.process.tracing import open_traces
 from rtchart.producer.ledger import Patience
 from rtchart.producer.listing import keep_asking, keep_time
 from rtchart.producer.past import keep_filling_back
@@ -31,6 +33,7 @@ from rtchart.producer.requests import Requests
 from rtchart.producer.service import Producer
 from rtchart.producer.session import LEAVE_WITHIN, Session
 from rtchart.producer.states import States, keep_exporting
+from rtchart.producer.tracing import Sampled
 from rtchart.producer.track import HISTORY_PAGES
 
 log = logging.getLogger(__name__)
@@ -63,6 +66,14 @@ BACKFILL_SHARE = 0.25
     type=click.FloatRange(0, 0.5, min_open=True),
     help="Share of the exchange's rate limit for older history (spec.historyDays), at most; what is live goes first.",
 )
+@options.otlp_endpoint
+@options.option(
+    "--trace-one-in",
+    1_000,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="With --otlp-endpoint, one in so many klines of the stream is traced, on its way through all services.",
+)
 @options.service
 def command(
     exchange: str,
@@ -72,6 +83,8 @@ def command(
     instance: str,
     history_hours: float,
     backfill_share: float,
+    otlp_endpoint: str | None,
+    trace_one_in: int,
     process: Process,
 ) -> None:
     """Read the exchange's 1-second klines and put them on Kafka, whole.
@@ -83,7 +96,9 @@ def command(
     async def service(health: Health, stopping: asyncio.Event) -> None:
         place = venue(exchange, ws=exchange_ws, rest=exchange_rest)
         history = int(history_hours * HOUR)
-        await serve(place, cluster, instance, health, stopping, history=history, backfill_share=backfill_share)
+        with open_traces("producer", otlp_endpoint) as traces:
+            mark = Sampled(traces, trace_one_in, cluster.name(KLINES)) if traces else None
+            await serve(place, cluster, instance, health, stopping, history=history, backfill_share=backfill_share, mark=mark)
 
     run("producer", service, process)
 
@@ -98,10 +113,11 @@ async def serve(
     patience: Patience | None = None,
     history: int = 0,
     backfill_share: float = BACKFILL_SHARE,
+    mark: Mark | None = None,
 ) -> None:
     """Run the service until ``stopping`` is set. Raises `Unavailable` when Kafka is not there at the start.
 
-    ``history`` (ms) is how much of the past a symbol gets that is new.
+    ``history`` (ms) is how much of the past a symbol gets that is new, ``mark`` begins traces of klines.
     """
     await ensure_topics(cluster, (KLINES, BACKFILL, SYMBOLS, STREAMS, REPAIRS, DEAD_LETTERS))
     before = await Table(cluster, STREAMS, StreamState).snapshot()
@@ -109,7 +125,7 @@ async def serve(
     stream, rest = connect(venue, clock)
     unhurried = rest.sharing(backfill_share)
     producer = Producer(venue.name, stream, clock, health, states=before, patience=patience, history=history)
-    session = Session(cluster, producer.outbox, health)
+    session = Session(cluster, producer.outbox, health, mark=mark)
     states = States(producer, instance, session.put, before=before)
     requests = Requests(producer, session.end)
 

@@ -14,6 +14,7 @@ from rtchart.web.protocol import Resync, encode
 
 if TYPE_CHECKING:
     from rtchart.web.market import Entry
+    from rtchart.web.tracing import Telling
 
 MAX_BOX = 256
 """Texts that a client's mailbox holds before its subscriptions are told to resync instead."""
@@ -75,6 +76,7 @@ class Client:
         "closing",
         "sender",
         "sending_since",
+        "tells",
         "tickers",
         "tickers_late",
         "waits_since_us",
@@ -92,6 +94,8 @@ class Client:
         """When the frame under way was begun (monotonic)."""
         self.waits_since_us = 0
         """When the oldest record that is told by what waits was read from Kafka; 0: what waits comes from elsewhere."""
+        self.tells: list[Telling] = []
+        """What is traced of what waits."""
         self._box: dict[object, str] = {}
         self._replies: list[str] = []
         self._reply_characters = 0
@@ -165,6 +169,7 @@ class Client:
         self._box.clear()
         self._wake.clear()
         self.waits_since_us = 0
+        self.tells = []
         return messages
 
     def stalled_for(self) -> float:
@@ -175,6 +180,7 @@ class Client:
         symbols = self._box.get("symbols")
         metrics.skips.inc(len(self._box) - (symbols is not None))
         self.tickers_late |= self.tickers
+        self.tells = []
         self._box = {(channel, "resync"): channel.resync for channel in self.channels}
         metrics.resyncs.inc(len(self._box))
         if symbols is not None:  # nothing says it again

@@ -12,6 +12,7 @@ from rtchart.broker.cluster import Cluster
 from rtchart.process import options
 from rtchart.process.health import Health
 from rtchart.process.run import Process, run
+from rtchart.process.tracing import open_traces
 from rtchart.store import options as database_options
 from rtchart.store.migrate import schema_if_there
 from rtchart.web import tokens as bearer
@@ -88,6 +89,7 @@ _tokens = options.collected(
 )
 @_limits
 @_tokens
+@options.otlp_endpoint
 @options.service
 def command(
     cluster: Cluster,
@@ -98,6 +100,7 @@ def command(
     max_connections: int,
     limits: Limits,
     tokens: Tokens,
+    otlp_endpoint: str | None,
     process: Process,
 ) -> None:
     """Serve the page, the API (/api/v1) and the live socket (/ws).
@@ -111,6 +114,7 @@ def command(
         if process.wait:
             # A new release takes over from the old one when it can show what is stored, not before.
             await schema_if_there(database, service="web")
-        await serve(cluster, settings, health, stopping)
+        with open_traces("web", otlp_endpoint) as traces:
+            await serve(cluster, settings, health, stopping, traces=traces)
 
     run("web", service, process)

@@ -128,7 +128,7 @@ class Connection:
             if client.tickers_late:
                 client.tickers_late = False
                 client.put("tickers", encode(Tickers(self._hub.tickers())))
-            consumed_us = client.waits_since_us
+            consumed_us, tells = client.waits_since_us, client.tells
             messages = client.take()
             if messages:
                 self._seq += 1
@@ -139,6 +139,8 @@ class Connection:
                 if consumed_us and began - self._measured > MEASURE_EVERY:
                     self._measured = began
                     stages.observe("consumed_to_sent", (now_us() - consumed_us) / 1e6)
+                for telling in tells:
+                    telling.sent(now_us())
             if client.closing is not None:
                 return
 

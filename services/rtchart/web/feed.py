@@ -17,7 +17,8 @@ from rtchart.core.messages import Revision, UnreadableRecord, decode, decode_kli
 from rtchart.process import metrics as stages
 from rtchart.process.clock import now_ms, now_us
 from rtchart.process.logs import fields
-from rtchart.web import metrics
+from rtchart.process.tracing import Traces
+from rtchart.web import metrics, tracing
 from rtchart.web.hub import Hub
 from rtchart.web.market import Market
 
@@ -65,10 +66,11 @@ class Pace:
 class Klines:
     """Reads ``rtchart.klines`` into the market, and has the hub tick."""
 
-    def __init__(self, cluster: Cluster, market: Market, hub: Hub) -> None:
+    def __init__(self, cluster: Cluster, market: Market, hub: Hub, traces: Traces | None = None) -> None:
         self._cluster = cluster
         self._market = market
         self._hub = hub
+        self._traces = traces
         self._tail: Tail | None = None
         self._last = time.monotonic()
         self.lag = 0
@@ -97,7 +99,7 @@ class Klines:
                 chunk = CHUNK if reader.caught_up else POLL
                 published: list[int] = []
                 for at in range(0, len(records), chunk):
-                    published += self._take(records[at : at + chunk])
+                    published += self._take(records[at : at + chunk], consumed_us)
                     ticked = self._hub.tick(consumed_us)
                     # The clients' tasks send before more is taken; measuring comes last.
                     await asyncio.sleep(pace.wait() if ticked and reader.caught_up else 0)
@@ -115,7 +117,7 @@ class Klines:
                 metrics.lag.set(self.lag)
             await asyncio.sleep(1)
 
-    def _take(self, records: list[Record]) -> list[int]:
+    def _take(self, records: list[Record], consumed_us: int) -> list[int]:
         """Put the records into the market; when some of the klines among them were published (µs)."""
         published: list[int] = []
         heard = False
@@ -131,6 +133,10 @@ class Klines:
                 heard = True
                 if index % _SAMPLE == 0 and message.published_us:
                     published.append(message.published_us)
+                if record.headers and self._traces is not None:
+                    telling = tracing.consumed(self._traces, record, message, consumed_us)
+                    if telling is not None:
+                        self._market.trace(record.key, telling)
         if heard:
             self._last = time.monotonic()
         return published

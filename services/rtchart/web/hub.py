@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -28,6 +28,7 @@ from rtchart.web.protocol import (
     encode,
 )
 from rtchart.web.tickers import ticker
+from rtchart.web.tracing import Telling
 
 STALLED = 10.0
 """Seconds after which a client that does not take a frame is closed."""
@@ -63,6 +64,8 @@ class Hub:
         """When it was last looked which candles the clock closes (ms)."""
         self._consumed_us = 0
         """When the records of the tick under way were read; 0 outside of one."""
+        self._traced: Sequence[Telling] = ()
+        """What is traced of the symbol whose texts are being made."""
 
     # ── clients ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -185,14 +188,17 @@ class Hub:
         now = self._clock()
         self._consumed_us = consumed_us
         for entry, klines in market.changed.items():
+            self._traced = market.traced.get(entry, ())
             for channel in entry.channels.values():
                 self._update(channel, klines, now, consumed_us)
+        self._traced = ()
         for entry, gap in market.gap_changes:
             self._gap(entry, gap)
         if self._ticker_clients:
             self._tickers(market.moved)
         market.changed.clear()
         market.moved.clear()
+        market.traced.clear()
         market.gap_changes.clear()
         self._consumed_us = 0
         return True
@@ -303,6 +309,9 @@ class Hub:
         consumed_us = self._consumed_us
         for client in clients:
             client.put(key, text, consumed_us)
+        if self._traced:
+            for client in clients:
+                client.tells += self._traced
         self._delivered += len(clients)
 
     def _count(self) -> None:

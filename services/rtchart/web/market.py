@@ -16,6 +16,7 @@ from rtchart.web.tickers import DayWindow
 
 if TYPE_CHECKING:
     from rtchart.web.channel import Channel
+    from rtchart.web.tracing import Telling
 
 MAX_SYMBOLS = 10_000
 """Symbols kept; records of more are not looked at."""
@@ -41,7 +42,7 @@ class Entry:
 
 
 class Market:
-    """All symbols. ``changed`` and ``moved`` collect what came since they were last emptied."""
+    """All symbols. ``changed``, ``moved``, ``traced`` and ``gap_changes`` collect what came since they were last emptied."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -50,6 +51,8 @@ class Market:
         """New seconds of the symbols that somebody looks at."""
         self.moved: set[Entry] = set()
         """Symbols with a new second."""
+        self.traced: dict[Entry, list[Telling]] = {}
+        """Those of the new seconds that are traced."""
         self.gap_changes: list[tuple[Entry, Gap]] = []
         """Gaps that opened or ended."""
 
@@ -81,6 +84,7 @@ class Market:
         if entry is not None:
             self.moved.discard(entry)
             self.changed.pop(entry, None)
+            self.traced.pop(entry, None)
         return entry
 
     def refresh_epochs(self) -> None:
@@ -113,6 +117,12 @@ class Market:
                 self._came(entry, message)
         else:
             self._note(entry, message)
+
+    def trace(self, key: bytes | None, telling: Telling) -> None:
+        """The second that was just taken is traced; if somebody looks at it, there will be a socket that it is sent to."""
+        entry = self._entries.get(key or b"")
+        if entry is not None and entry in self.changed:
+            self.traced.setdefault(entry, []).append(telling)
 
     def _came(self, entry: Entry, kline: Kline) -> None:
         now = max(kline.version, kline.open_time + SECOND)

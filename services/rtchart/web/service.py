@@ -19,6 +19,7 @@ from rtchart.core.symbol import DesiredSymbol
 from rtchart.process.clock import now_ms
 from rtchart.process.health import Health
 from rtchart.process.run import until_stopped
+from rtchart.process.tracing import Traces
 from rtchart.store import history as stored
 from rtchart.store import offsets
 from rtchart.store.database import Connection
@@ -67,7 +68,15 @@ class Settings:
 class Web:
     """The service's parts, made and joined; ``sources`` is what the application reads."""
 
-    def __init__(self, cluster: Cluster, settings: Settings, health: Health, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        settings: Settings,
+        health: Health,
+        clock: Callable[[], int] = now_ms,
+        *,
+        traces: Traces | None = None,
+    ) -> None:
         self._cluster = cluster
         self._settings = settings
         self._health = health
@@ -76,7 +85,7 @@ class Web:
         self.market = Market(self.catalog)
         self.hub = Hub(self.market, clock)
         self.history = Reader(settings.database, service="web")
-        self.klines = Klines(cluster, self.market, self.hub)
+        self.klines = Klines(cluster, self.market, self.hub, traces)
         views = Views(self.market, self.catalog, self.history, clock)
         self.sources = Sources(
             self.catalog, self.market, self.hub, views, self.history, clock, lambda: self.klines.lag, lambda: health.reasons
@@ -228,13 +237,15 @@ class Web:
             await asyncio.sleep(0.5)
 
 
-async def serve(cluster: Cluster, settings: Settings, health: Health, stopping: asyncio.Event) -> None:
+async def serve(
+    cluster: Cluster, settings: Settings, health: Health, stopping: asyncio.Event, *, traces: Traces | None = None
+) -> None:
     """Run the service until ``stopping`` is set. Raises `UserError`: the port is in use, no broker."""
     listening = listen(settings.host, settings.port)
     try:
         host, port = listening.getsockname()[:2]
         log.info("serving http://%s:%d/", host, port)
         rules = replace(settings.rules, max_connections=server.room_for(settings.rules.max_connections))
-        await Web(cluster, replace(settings, rules=rules), health).serve(stopping, listening)
+        await Web(cluster, replace(settings, rules=rules), health, traces=traces).serve(stopping, listening)
     finally:
         listening.close()
