@@ -5,7 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("producer", "insert", "aggregate", "fanout", "latency", "join", "backfill", "metrics", "sizing", "memory")
+BENCHMARKS = (
+    "producer",
+    "insert",
+    "aggregate",
+    "fanout",
+    "latency",
+    "join",
+    "backfill",
+    "metrics",
+    "observed",
+    "sizing",
+    "memory",
+)
 
 
 def main(names: list[str]) -> int:

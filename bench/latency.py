@@ -11,10 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import tempfile
-from asyncio.subprocess import Process
-from contextlib import AsyncExitStack
-from pathlib import Path
 
 import httpx
 import psutil
@@ -23,16 +19,11 @@ import uvloop
 from bench.latency_bare import Bare, bare
 from bench.latency_ours import Ours, ours
 from bench.processes import running
+from bench.surroundings import Surroundings, surroundings, want
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
-from rtchart.broker.table import Changes, TableWriter
-from rtchart.broker.topics import SYMBOLS, Topic
-from rtchart.core.symbol import DesiredSymbol
-from rtchart.local.kafka import Kafka
+from rtchart.broker.topics import Topic
 from rtchart.local.ports import free_ports
-from rtchart.local.postgres import Postgres
-from rtchart.store.database import connect as connect_database
-from rtchart.store.migrate import migrate
 
 WARM_UP = 5.0
 """Seconds of each turn that are not counted."""
@@ -41,18 +32,13 @@ BARE = Topic("bare", 12)
 
 
 class Stage:
-    """Broker, database and exchange, and what is measured on them."""
+    """What is measured, on the surroundings that both ways have."""
 
-    def __init__(
-        self, folder: Path, kafka: Kafka, postgres: Postgres, venue: int, exchange: Process, symbols: list[str]
-    ) -> None:
-        self._folder = folder
-        self._bootstrap = kafka.bootstrap
-        self._postgres = postgres
-        self._ws, self._rest = f"ws://127.0.0.1:{venue}", f"http://127.0.0.1:{venue}"
-        self._symbols = symbols
-        assert kafka.child is not None
-        self._others = {"exchange": exchange.pid, "broker": kafka.child.pid}
+    def __init__(self, there: Surroundings) -> None:
+        self._there = there
+        self._bootstrap = there.kafka.bootstrap
+        assert there.kafka.child is not None
+        self._others = {"exchange": there.exchange.pid, "broker": there.kafka.child.pid}
         self.bare: list[Bare] = []
         self.ours: list[Ours] = []
         self.resident = 0
@@ -60,36 +46,32 @@ class Stage:
 
     async def bare_turn(self, seconds: float) -> None:
         """Measure the bare way."""
-        self.bare.append(await bare(self._ws, self._bootstrap, BARE.name, self._symbols, WARM_UP, seconds, others=self._others))
+        there = self._there
+        found = await bare(there.ws, self._bootstrap, BARE.name, there.symbols, WARM_UP, seconds, others=self._others)
+        self.bare.append(found)
 
     async def our_turn(self, seconds: float) -> None:
         """Start our services, and measure them. Each time on topics of its own: nothing is there to be repaired."""
+        there = self._there
         web, admin = free_ports(2)
         cluster = Cluster(self._bootstrap, f"turn-{web}.")
-        await ensure_topics(cluster)
-        async with cluster.producer() as producer:
-            wanted: Changes[DesiredSymbol] = {
-                f"sim:{symbol}": DesiredSymbol("sim", symbol, epoch=1) for symbol in self._symbols
-            }
-            await TableWriter[DesiredSymbol](producer, cluster, SYMBOLS).put(wanted)
+        await want(cluster, there.symbols)
         kafka = ("--kafka", self._bootstrap, "--topic-prefix", cluster.prefix)
         async with (
             running(
-                self._folder / "producer.log",
-                *("-m", "rtchart", "producer", "--exchange", "sim"),
-                *("--exchange-ws", self._ws, "--exchange-rest", self._rest),
-                *(*kafka, "--instance", "bench", "--admin-port", str(admin)),
+                there.folder / "producer.log",
+                *("-m", "rtchart", "producer", *there.venue, *kafka, "--instance", "bench", "--admin-port", str(admin)),
                 ready=f"http://127.0.0.1:{admin}/readyz",
             ) as producing,
             running(
-                self._folder / "web.log",
-                *("-m", "rtchart", "web", "--port", str(web), *kafka, "--database", self._postgres.url(user="rtchart_web")),
+                there.folder / "web.log",
+                *("-m", "rtchart", "web", "--port", str(web), *kafka, "--database", there.postgres.url(user="rtchart_web")),
                 ready=f"http://127.0.0.1:{web}/readyz",
             ) as serving,
         ):
-            await introduced(f"http://127.0.0.1:{web}", len(self._symbols))
+            await introduced(f"http://127.0.0.1:{web}", len(there.symbols))
             others = {**self._others, "producer": producing.pid, "web": serving.pid}
-            self.ours.append(await ours(f"ws://127.0.0.1:{web}", self._symbols, WARM_UP, seconds, others=others))
+            self.ours.append(await ours(f"ws://127.0.0.1:{web}", there.symbols, WARM_UP, seconds, others=others))
             self.resident = psutil.Process(serving.pid).memory_info().rss
 
     def report(self) -> None:
@@ -139,31 +121,14 @@ def _percentile(latencies: list[float], share: float) -> float:
 
 
 async def main(symbols_count: int, seconds: float, rounds: int) -> None:
-    async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rtchart-bench-", ignore_cleanup_errors=True)))
-        kafka = await stack.enter_async_context(Kafka(folder / "kafka", brief=True))
-        postgres = await stack.enter_async_context(Postgres(folder / "postgres", unsafe=True))
-        await ensure_topics(Cluster(kafka.bootstrap), (BARE,))
-        database = await connect_database(postgres.url(), service="bench")
-        await migrate(database)
-        await database.close()
-        (venue,) = free_ports(1)
-        exchange = await stack.enter_async_context(
-            running(
-                folder / "exchange.log",
-                *("-m", "rtchart", "exchange", "--port", str(venue), "--symbols-count", str(symbols_count)),
-                ready=f"http://127.0.0.1:{venue}/api/v3/ping",
-            )
-        )
-        async with httpx.AsyncClient(timeout=30) as client:
-            listed = (await client.get(f"http://127.0.0.1:{venue}/api/v3/exchangeInfo")).json()
-        symbols = [entry["symbol"] for entry in listed["symbols"]]
-        stage = Stage(folder, kafka, postgres, venue, exchange, symbols)
+    async with surroundings(symbols_count) as there:
+        await ensure_topics(Cluster(there.kafka.bootstrap), (BARE,))
+        stage = Stage(there)
         await stage.bare_turn(seconds / 2)
         for number in range(rounds):
             await stage.our_turn(seconds)
             await stage.bare_turn(seconds / (1 if number + 1 < rounds else 2))
-    print(f"latency, {len(symbols)} symbols, {rounds} × {seconds:g} s each way, in turns")
+    print(f"latency, {len(there.symbols)} symbols, {rounds} × {seconds:g} s each way, in turns")
     stage.report()
 
 

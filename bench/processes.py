@@ -16,14 +16,21 @@ from pathlib import Path
 @asynccontextmanager
 async def running(log: Path, *arguments: str, ready: str | None = None, within: float = 60) -> AsyncIterator[Process]:
     """``python ARGUMENTS`` as a process, given over when the URL ``ready`` answers 200; ended by SIGTERM."""
+    async with started(log, sys.executable, *arguments, ready=ready, within=within) as process:
+        yield process
+
+
+@asynccontextmanager
+async def started(log: Path, *command: str, ready: str | None = None, within: float = 60) -> AsyncIterator[Process]:
+    """… and any other program."""
     with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=output, stderr=output)
+        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output)
     try:
         if ready:
             async with asyncio.timeout(within):
                 while not await asyncio.to_thread(_answers, ready):
                     if process.returncode is not None:
-                        raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}; see {log}")
+                        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}; see {log}")
                     await asyncio.sleep(0.1)
         yield process
     finally:

@@ -56,6 +56,31 @@ def observe(stage: Stage, seconds: float) -> None:
     latency.observe(seconds)
 
 
+MEASURED = 32
+"""Klines a second whose latencies a process observes, about: each costs as much as what is done with the kline."""
+
+
+class Sample:
+    """Which klines are measured: one in so many of all that come, in whatever portions they come.
+
+    One of each portion would not do: portions grow when it is late, and a large one counts no more than a small one then.
+    """
+
+    def __init__(self) -> None:
+        self._stride = 1
+        self._next = 0
+
+    def over(self, a_second: int) -> None:
+        """So many come in a second."""
+        self._stride = max(1, a_second // MEASURED)
+
+    def of(self, count: int) -> range:
+        """The indexes of those that are measured among the next ``count``."""
+        chosen = range(self._next, count, self._stride)
+        self._next = (self._next - count) % self._stride
+        return chosen
+
+
 def build_info(service: str) -> None:
     """Export which version this process runs."""
     _build.labels(__version__, sys.version.split()[0], service).set(1)

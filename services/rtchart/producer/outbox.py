@@ -11,7 +11,7 @@ from typing import Protocol
 from rtchart.core.kline import Kline
 from rtchart.core.messages import KlineMessage
 from rtchart.process.logs import fields
-from rtchart.process.metrics import observe
+from rtchart.process.metrics import Sample, observe
 from rtchart.producer import metrics
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ class Outbox:
         self._limit = limit
         self._windows: dict[asyncio.Future[int], tuple[float, list[KlineMessage]]] = {}
         self._room = asyncio.Event()
+        self.sample = Sample()
+        """Of the stream's klines: whose latency is measured."""
         self.in_flight = 0
         """Records on their way."""
         self.failed = asyncio.Event()
@@ -100,7 +102,7 @@ class Outbox:
             self._room.set()
         error = asyncio.CancelledError() if window.cancelled() else window.exception()
         if error is None:
-            _count(messages, window.result())
+            self._count(messages, window.result())
             return
         if not self.failed.is_set():
             log.error("Kafka did not take what was published", extra=fields(error=repr(error), records=len(messages)))
@@ -116,20 +118,12 @@ class Outbox:
         metrics.LOST.inc(len(messages))
         self._on_lost(messages)
 
-
-def _count(messages: list[KlineMessage], published_us: int) -> None:
-    first: Kline | None = None
-    streamed = repaired = 0
-    for message in messages:
-        if type(message) is Kline:
-            if message.source == "stream":
-                streamed += 1
-                first = first or message
-            else:
-                repaired += 1
-    if streamed:
-        metrics.KLINES_OF["stream"].inc(streamed)
-    if repaired:
-        metrics.KLINES_OF["repair"].inc(repaired)
-    if first is not None:  # one of a window: its oldest
-        observe("received_to_published", (published_us - first.received_us) / 1e6)
+    def _count(self, messages: list[KlineMessage], published_us: int) -> None:
+        klines = [message for message in messages if type(message) is Kline]
+        streamed = [kline for kline in klines if kline.source == "stream"]
+        if streamed:
+            metrics.KLINES_OF["stream"].inc(len(streamed))
+        if len(streamed) < len(klines):
+            metrics.KLINES_OF["repair"].inc(len(klines) - len(streamed))
+        for index in self.sample.of(len(streamed)):
+            observe("received_to_published", (published_us - streamed[index].received_us) / 1e6)

@@ -20,7 +20,7 @@ from rtchart.exchange.clock import MAX_LEAP, VenueClock
 from rtchart.process.clock import now_ms
 from rtchart.process.health import Health
 from rtchart.process.logs import fields
-from rtchart.process.metrics import observe
+from rtchart.process.metrics import Sample, observe
 from rtchart.producer import metrics
 from rtchart.producer.ledger import Patience
 from rtchart.producer.outbox import LIMIT, Outbox
@@ -86,6 +86,7 @@ class Producer:
         self._dropped_at = 0
         """The venue's time when a kline was left out last."""
         self._live: dict[str, Track] = {}
+        self._sample = Sample()
         self._unbegun: set[str] = set()
         self._corrections: deque[Kline] = deque(maxlen=CORRECTIONS)
         self._before: dict[str, list[StreamState]] = {}
@@ -133,6 +134,8 @@ class Producer:
         """Let the stream carry what is to be streamed now."""
         self._live = {symbol: track for symbol, track in self.tracks.items() if track.streams}
         self._stream.want({symbol: track.desired.epoch for symbol, track in self._live.items()})
+        for sample in (self._sample, self.outbox.sample):
+            sample.over(len(self._live))  # each brings one a second
         self._tell_health()
 
     def _tell_health(self) -> None:
@@ -164,9 +167,9 @@ class Producer:
         """Take what one read of a connection brought."""
         klines = batch.klines
         if klines:
-            newest = klines[-1]
-            self.clock.heard(newest.version)
-            observe("exchange_to_received", batch.received_us / 1e6 - newest.version / 1e3)
+            self.clock.heard(klines[-1].version)
+            for index in self._sample.of(len(klines)):
+                observe("exchange_to_received", batch.received_us / 1e6 - klines[index].version / 1e3)
             if self.outbox.full:
                 self._dropped_at = self.clock.now()
                 metrics.DROPPED.inc(len(klines))  # the ledger does not see them, so they are missing, and asked for

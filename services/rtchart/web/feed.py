@@ -39,9 +39,6 @@ SILENT = 10.0
 POLL = 5_000
 """Records read at once, which are also taken at once until all that was there at the start has been read."""
 
-_SAMPLE = 8
-"""One in so many klines is measured: at 1,500 a second more would cost more than it tells."""
-
 REVISIONS_WAIT_MS = 200
 """Revisions come once a minute or so, and what they replace is on screen already."""
 
@@ -72,6 +69,7 @@ class Klines:
         self._hub = hub
         self._traces = traces
         self._tail: Tail | None = None
+        self._sample = stages.Sample()
         self._last = time.monotonic()
         self.lag = 0
         """Records that were not read yet, as of the last measurement."""
@@ -120,9 +118,8 @@ class Klines:
     def _take(self, records: list[Record], consumed_us: int) -> list[int]:
         """Put the records into the market; when some of the klines among them were published (µs)."""
         published: list[int] = []
-        heard = False
         take = self._market.take
-        for index, record in enumerate(records):
+        for record in records:
             try:
                 message = decode_kline_message(record.value or b"")
             except UnreadableRecord as error:
@@ -130,16 +127,15 @@ class Klines:
                 continue
             take(record.key, message)
             if type(message) is Kline:
-                heard = True
-                if index % _SAMPLE == 0 and message.published_us:
-                    published.append(message.published_us)
+                published.append(message.published_us)
                 if record.headers and self._traces is not None:
                     telling = tracing.consumed(self._traces, record, message, consumed_us)
                     if telling is not None:
                         self._market.trace(record.key, telling)
-        if heard:
+        if published:
             self._last = time.monotonic()
-        return published
+        self._sample.over(len(self._market))
+        return [published[index] for index in self._sample.of(len(published)) if published[index]]
 
 
 async def follow_revisions(cluster: Cluster, hub: Hub) -> None:
