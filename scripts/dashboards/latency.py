@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from scripts.dashboards.dashboard import EXCHANGES, NAMESPACES, SYMBOLS, Choice, Dashboard, Row
 from scripts.dashboards.panels import Column, Heatmap, Panel, Query, Stat, Steps, Table, Timeseries, good_below
-from scripts.dashboards.promql import per_minute, per_symbol, quantile, rate, worst
+from scripts.dashboards.promql import EACH_SYMBOL, NAME, per_minute, per_symbol, quantile, rate, worst
 from scripts.dashboards.queries import each_instance, quantiles
 
 HISTOGRAM = "rtchart_stage_latency_seconds"
@@ -152,9 +152,10 @@ _SLOWEST = Row(
             unit="s",
             queries=[
                 Query(f"topk(10, {per_symbol(P99)})"),
-                Query(f"{per_symbol(P50)} and on (exchange, symbol) topk(10, {per_symbol(P99)})"),
+                Query(f"{per_symbol(P50)} and on ({EACH_SYMBOL}) topk(10, {per_symbol(P99)})"),
             ],
             columns=(
+                Column("namespace", "Namespace"),
                 Column("exchange", "Exchange"),
                 Column("symbol", "Symbol"),
                 Column("B", "p50", "s"),
@@ -169,7 +170,7 @@ _SLOWEST = Row(
             description="The p99 from the exchange's event to Kafka, of the ten symbols that were slowest at any time of "
             f"this range. Good: below the dashed line, {TO_KAFKA:g} s.",
             unit="s",
-            queries=[Query(worst(per_symbol(P99)), "{{exchange}} {{symbol}}")],
+            queries=[Query(worst(per_symbol(P99)), NAME)],
             width=14,
             height=11,
             steps=good_below(TO_KAFKA),

@@ -73,10 +73,11 @@ MACHINES = Row(
             "process that is young and was not deployed was started again: see why it ended.",
             unit="short",
             queries=[
-                Query(f"count by (service, version, python) ({series('rtchart_build_info')})"),
+                Query(f"count by (namespace, service, version, python) ({series('rtchart_build_info')})"),
                 Query(of_services("min", f"(time() - {series('process_start_time_seconds')})")),
             ],
             columns=(
+                Column("namespace", "Namespace"),
                 Column("service", "Service"),
                 Column("version", "Version"),
                 Column("python", "Python"),
@@ -91,7 +92,7 @@ MACHINES = Row(
             description="Processors that all processes of a service use together. Good: below what they are given; "
             "docs/sizing.md says what a symbol and a viewer cost.",
             unit="short",
-            queries=[Query(of_services("sum", _CPU), "{{service}}")],
+            queries=[Query(of_services("sum", _CPU), "{{service}} {{namespace}}")],
             width=6,
         ),
         Timeseries(
@@ -99,7 +100,7 @@ MACHINES = Row(
             description="Processors that the busiest process of each service uses. A process does its work in one thread. "
             "Good: below the dashed line; above it, latency grows.",
             unit="short",
-            queries=[Query(of_services("max", _CPU), "{{service}}")],
+            queries=[Query(of_services("max", _CPU), "{{service}} {{namespace}}")],
             width=6,
             steps=good_below(0.8),
         ),
@@ -107,7 +108,7 @@ MACHINES = Row(
             title="Memory",
             description="Memory that all processes of a service have. Good: flat for hours, below their limits.",
             unit="bytes",
-            queries=[Query(of_services("sum", series("process_resident_memory_bytes")), "{{service}}")],
+            queries=[Query(of_services("sum", series("process_resident_memory_bytes")), "{{service}} {{namespace}}")],
             width=6,
         ),
         Timeseries(
@@ -118,7 +119,7 @@ MACHINES = Row(
             queries=[
                 Query(
                     of_services("max", f"({series('process_open_fds')} / {series('process_max_fds')})"),
-                    "{{service}}",
+                    "{{service}} {{namespace}}",
                 )
             ],
             width=6,

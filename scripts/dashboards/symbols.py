@@ -5,7 +5,7 @@ from __future__ import annotations
 from scripts.dashboards.dashboard import EXCHANGES, NAMESPACES, SYMBOLS, Dashboard, Row
 from scripts.dashboards.latency import P50, P99, TO_KAFKA
 from scripts.dashboards.panels import Column, Query, Stat, Table, Timeseries, good_below, good_from
-from scripts.dashboards.promql import of_symbols, per_minute, per_symbol, rate, series, worst
+from scripts.dashboards.promql import EACH_SYMBOL, NAME, of_symbols, per_minute, per_symbol, rate, series, worst
 from scripts.dashboards.queries import each_instance
 
 from rtchart.core.interval import SECOND
@@ -13,17 +13,16 @@ from rtchart.producer.ledger import Patience
 from rtchart_operator.verdicts import LAG as LAG_ALLOWED
 
 CONDITION = "rtchart_symbol_condition"
-NAME = "{{exchange}} {{symbol}}"
 
 _LAST = of_symbols("rtchart_symbol_last_kline_timestamp_seconds")
-AGE = f"min by (exchange, symbol) (timestamp({_LAST}) - {_LAST})"
+AGE = f"min by ({EACH_SYMBOL}) (timestamp({_LAST}) - {_LAST})"
 """Seconds from the opening of the newest second to the scrape that told of it. Up to now instead, it would swing by the time
 between two scrapes, which is longer than what is looked for."""
 SILENT = Patience().silence / SECOND
 """Seconds without a kline after which a gap is opened."""
 
 _MEANT_TO_REST = per_symbol(CONDITION, 'condition="Streaming"', 'reason=~"Suspended|NotTrading"')
-AGE_OF_LIVE = f"({AGE} unless on (exchange, symbol) {_MEANT_TO_REST})"
+AGE_OF_LIVE = f"({AGE} unless on ({EACH_SYMBOL}) {_MEANT_TO_REST})"
 COMPLETENESS = per_symbol("rtchart_symbol_completeness_ratio")
 LAG = per_symbol("rtchart_symbol_lag_seconds")
 BEHIND = LAG_ALLOWED / SECOND
@@ -53,8 +52,14 @@ def _gaps(state: str) -> str:
 def _reason(condition: str, column: str) -> str:
     """The reason of a condition as a label of that name, so that a table can have it beside another's."""
     told = of_symbols(CONDITION, f'condition="{condition}"')
-    return f'max by (exchange, symbol, {column}) (label_replace({told}, "{column}", "$1", "reason", "(.*)"))'
+    return f'max by ({EACH_SYMBOL}, {column}) (label_replace({told}, "{column}", "$1", "reason", "(.*)"))'
 
+
+_TO_LATENCY = (
+    "/d/rtchart-latency?var-namespace=${__data.fields.Namespace}&var-exchange=${__data.fields.Exchange}"
+    "&var-symbol=${__value.text}&${__url_time_range}&${datasource:queryparam}"
+)
+"""Of the row's symbol alone. Where no series has a namespace the first is empty, which matches those that have none."""
 
 _NOW = Row(
     "Now",
@@ -131,10 +136,11 @@ _EACH = Row(
     (
         Table(
             title="Symbols",
-            description="One row for each Symbol. Good: all green. Age is that of its newest second when it was looked at, "
-            "latencies are from the exchange's event to Kafka over its newest minute (one that streams no longer keeps its "
-            "last), complete is the share of the last 24 hours' seconds that are stored, lag the seconds that wait in Kafka. "
-            "Absent gaps are those that the exchange itself has nothing for. The reasons are those of kubectl get symbols.",
+            description="One row for each Symbol of each namespace. Good: all green. Age is that of its newest second when it "
+            "was looked at, latencies are from the exchange's event to Kafka over its newest minute (one that streams no "
+            "longer keeps its last), complete is the share of the last 24 hours' seconds that are stored, lag the seconds "
+            "that wait in Kafka. Absent gaps are those that the exchange itself has nothing for. The reasons are those of "
+            "kubectl get symbols.",
             unit="short",
             queries=[
                 Query(AGE),
@@ -149,12 +155,9 @@ _EACH = Row(
                 Query(_reason("Streaming", "streaming")),
             ],
             columns=(
+                Column("namespace", "Namespace"),
                 Column("exchange", "Exchange"),
-                Column(
-                    "symbol",
-                    "Symbol",
-                    link="/d/rtchart-latency?var-symbol=${__value.text}&${__url_time_range}&${datasource:queryparam}",
-                ),
+                Column("symbol", "Symbol", link=_TO_LATENCY),
                 Column("ready", "Ready", texts=REASONS),
                 Column("streaming", "Streaming", texts=REASONS),
                 Column("A", "Age", "s", good_below(SILENT, 30)),
@@ -211,7 +214,10 @@ _FRESH = Row(
             "producer.",
             unit="short",
             queries=[
-                Query(f"max by (instance, status) ({series('rtchart_producer_symbols')}) > 0", "{{status}} ({{instance}})")
+                Query(
+                    f"max by (namespace, instance, status) ({series('rtchart_producer_symbols')}) > 0",
+                    "{{status}} {{instance}} {{namespace}}",
+                )
             ],
             width=12,
         ),
@@ -239,7 +245,7 @@ _WHOLE = Row(
             "ones rise with each disturbance, absent ones only when the exchange itself had nothing.",
             unit="short",
             queries=[
-                Query(f"sum by (state) (max by (exchange, symbol, state) ({of_symbols('rtchart_symbol_gaps')}))", "{{state}}")
+                Query(f"sum by (state) (max by ({EACH_SYMBOL}, state) ({of_symbols('rtchart_symbol_gaps')}))", "{{state}}")
             ],
             width=12,
             height=9,

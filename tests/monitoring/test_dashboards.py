@@ -16,9 +16,10 @@ import scripts.dashboards
 from scripts.dashboards import DASHBOARDS, Expression, expressions, files
 from scripts.dashboards.__main__ import main
 from scripts.dashboards.dashboard import RUNBOOKS, Dashboard
-from scripts.dashboards.latency import STAGES
+from scripts.dashboards.latency import LATENCY, STAGES
 from scripts.dashboards.panels import Panel, Query, Table
 from scripts.dashboards.promql import NAMESPACE, RANGES
+from scripts.dashboards.symbols import SYMBOLS_DASHBOARD
 
 from rtchart.process import metrics as stages
 
@@ -208,6 +209,91 @@ def _parenthesis(text: str, at: int) -> str:
         if depth == 0:
             return text[start + 1 : end]
     raise AssertionError(f"a parenthesis is not closed: {text}")
+
+
+@each_dashboard
+def test_two_releases_stay_apart(dashboard: Dashboard) -> None:
+    """What is one in each release would hide behind its namesake otherwise."""
+    for panel, query in _queries(dashboard):
+        for found in GROUPED.finditer(query.expression):
+            named = _labels(found[2])
+            if found[1] != "group_left" and named & {"exchange", "symbol", "instance", "partition", "service"}:
+                assert "namespace" in named, f"{panel.title}: {found[0]}"
+
+
+HOUR = 3600
+OF_SYMBOL = {"exchange": "sim", "symbol": "BTCUSDT"}
+OF_PROCESS = {"instance": "10.0.0.1:9090"}
+
+
+class Shown(NamedTuple):
+    """What a query of a panel answers for a metric of the first release; for the second one's it is ten times as much."""
+
+    panel: str
+    query: int
+    metric: str
+    labels: dict[str, str]
+    answer: float
+    since: bool = False
+    """The metric is a time, and the answer how long ago that is."""
+
+
+SHOWN = [
+    Shown("Symbols", 0, "rtchart_symbol_last_kline_timestamp_seconds", OF_SYMBOL, 2, since=True),
+    Shown("Stalest symbols", 0, "rtchart_symbol_last_kline_timestamp_seconds", OF_SYMBOL, 2, since=True),
+    Shown("Symbols", 2, "rtchart_symbol_latency_p99_seconds", OF_SYMBOL, 0.2),
+    Shown("Slowest symbols now", 0, "rtchart_symbol_latency_p99_seconds", OF_SYMBOL, 0.2),
+    Shown("Slowest symbols", 0, "rtchart_symbol_latency_p99_seconds", OF_SYMBOL, 0.2),
+    Shown("Symbols", 4, "rtchart_symbol_lag_seconds", OF_SYMBOL, 3),
+    Shown("Longest lag", 0, "rtchart_symbol_lag_seconds", OF_SYMBOL, 3),
+    Shown("Symbols", 5, "rtchart_symbol_gaps", OF_SYMBOL | {"state": "open"}, 1),
+    Shown("Inserter's lag by partition", 0, "rtchart_inserter_lag_records", {"partition": "0"}, 7),
+    Shown("Web's lag", 0, "rtchart_web_consumed_lag_records", OF_PROCESS, 5),
+    Shown("Age of the newest run", 0, "rtchart_aggregation_last_run_timestamp_seconds", {}, 30, since=True),
+    Shown("Age and duration of runs", 0, "rtchart_aggregation_last_run_timestamp_seconds", {}, 30, since=True),
+]
+ONE_NUMBER = {"Age of the newest run"}
+"""Panels that show the worst of all."""
+
+
+@pytest.mark.parametrize("namespaces", [["market", "other"], []], ids=["two releases", "no namespace"])
+def test_the_worse_of_two_releases_is_seen(promtool: str, tmp_path: Path, namespaces: list[str]) -> None:
+    """Both chart the same symbol on processes of the same names."""
+    asked: dict[str, list[str]] = {}
+    for one in expressions({"__range": "5m"}):
+        asked.setdefault(one.panel, []).append(one.promql)
+    series: dict[str, float] = {}
+    asking = []
+    for shown in SHOWN:
+        answers = []
+        for at, where in enumerate([{"namespace": name} for name in namespaces] or [{}]):
+            answer = shown.answer * 10**at
+            series[_of(shown.metric, where | shown.labels)] = HOUR - answer if shown.since else answer
+            left = {name: value for name, value in shown.labels.items() if name != "state"}
+            answers.append({"labels": _of("", where | left), "value": answer})
+        if shown.panel in ONE_NUMBER:
+            answers = [{"labels": "{}", "value": answers[-1]["value"]}]
+        asking.append({"expr": asked[shown.panel][shown.query], "eval_time": "1h", "exp_samples": answers})
+    given = [{"series": name, "values": f"{value}x60"} for name, value in series.items()]
+    file = tmp_path / "releases.test.yaml"
+    file.write_text(json.dumps({"tests": [{"interval": "1m", "input_series": given, "promql_expr_test": asking}]}))
+    tested = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def _of(metric: str, labels: dict[str, str]) -> str:
+    return metric + "{" + ", ".join(f'{name}="{value}"' for name, value in labels.items()) + "}"
+
+
+def test_a_symbol_of_the_table_leads_to_its_latencies() -> None:
+    """The names in braces are columns of the table, and what they are put into are variables of Latency."""
+    (table,) = (panel for panel in SYMBOLS_DASHBOARD.panels if isinstance(panel, Table))
+    (link,) = (column.link for column in table.columns if column.link)
+    variables = {variable["name"] for variable in _model(LATENCY)["templating"]["list"]}
+    assert link.startswith(f"/d/{LATENCY.uid}?") and set(re.findall(r"var-(\w+)=", link)) <= variables
+    assert dict(re.findall(r"var-(\w+)=\$\{__data\.fields\.(\w+)\}", link)) == {
+        column.source: column.title for column in table.columns if column.source in ("namespace", "exchange")
+    }
 
 
 @each_dashboard
