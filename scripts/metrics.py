@@ -77,7 +77,8 @@ def text() -> str:
 
 def symbol_metrics() -> SymbolMetrics:
     """What the operator makes at each scrape, of no symbol; in no registry."""
-    metrics = SymbolMetrics(Known(tuple, tuple, dict, lambda: Books(bytes=1), lambda: Run(0, 1, 0, 0, None), tuple, capacity=1))
+    yes, books, run = (lambda: True), (lambda: Books(bytes=1)), (lambda: Run(0, 1, 0, 0, None))
+    metrics = SymbolMetrics(Known(tuple, tuple, dict, books, run, yes, yes, tuple, capacity=1))
     metrics.close()
     return metrics
 

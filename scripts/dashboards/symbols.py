@@ -99,7 +99,7 @@ _NOW = Row(
             description="Gaps that are not closed yet. Good: none, or a few for a few minutes: REST fills them, and what the "
             "exchange has nothing for is closed as absent when it has said so twice.",
             unit="short",
-            queries=[Query(f"sum({_gaps('open')}) or vector(0)")],
+            queries=[Query(f"sum({_gaps('open')})")],
             steps=good_below(1, 10),
         ),
         Stat(
@@ -109,7 +109,7 @@ _NOW = Row(
             unit="s",
             queries=[Query(f"time() - min({per_symbol('rtchart_symbol_oldest_gap_timestamp_seconds')})")],
             steps=good_below(600, 3600),
-            nothing="none",
+            nothing="none known",
         ),
         Stat(
             title="Worst completeness",
