@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scripts.dashboards.alerted import good_until, limits
 from scripts.dashboards.dashboard import Row
 from scripts.dashboards.panels import Column, Query, Stat, Table, Timeseries, good_below
 from scripts.dashboards.promql import of_services, per_minute, series
@@ -59,12 +60,12 @@ MACHINES = Row(
         ),
         Stat(
             title="Disk used",
-            description="Share of the disk that the database has, where its size is known. Good: below 80 %. Shorter "
-            "klineHours, or a larger disk.",
+            description="Share of the disk that the database has, where its size is known. Good: below "
+            f"{100 * limits('RtchartDatabaseFills')['warning']:g} %. Shorter klineHours, or a larger disk.",
             unit="percentunit",
             queries=[Query(f"max({_BYTES} / {_CAPACITY})")],
             height=8,
-            steps=good_below(0.8, 0.9),
+            steps=good_until("RtchartDatabaseFills"),
             nothing="size not known",
         ),
         Table(

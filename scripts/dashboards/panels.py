@@ -34,11 +34,6 @@ def good_below(warning: float, bad: float | None = None) -> Steps:
     return [*first, (warning, "red")] if bad is None else [*first, (warning, "orange"), (bad, "red")]
 
 
-def good_from(warning: float, good: float) -> Steps:
-    """Red, then orange, and green from ``good`` on."""
-    return [(float("-inf"), "red"), (warning, "orange"), (good, "green")]
-
-
 PLAIN: Steps = [(float("-inf"), "text")]
 """No value is better than another."""
 

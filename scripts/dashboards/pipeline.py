@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from scripts.dashboards.alerted import good_until
 from scripts.dashboards.dashboard import NAMESPACES, Dashboard, Row
 from scripts.dashboards.machines import MACHINES, OPERATOR
 from scripts.dashboards.panels import Query, Stat, Timeseries, good_below
 from scripts.dashboards.promql import per_minute, rate, series
 from scripts.dashboards.queries import each_instance, quantiles
+
+from rtchart.core.interval import SECOND
+from rtchart_operator.verdicts import BEHIND as CANDLES_BEHIND
+
+BEHIND = CANDLES_BEHIND / SECOND
+"""Seconds that candles may be behind seconds. From there on Symbols say AggregatorBehind, and RtchartAggregatorLate is due."""
 
 
 def _now(name: str) -> str:
@@ -167,11 +174,11 @@ _AGGREGATION = Row(
         Stat(
             title="Age of the newest run",
             description="Time since the aggregator's newest run began, of the release where it is longest ago. Good: below two "
-            "minutes; a CronJob begins each minute.",
+            f"minutes; a CronJob begins each minute. At {BEHIND:g} s candles are behind, which is alerted on.",
             unit="s",
             queries=[Query(f"max({_RUN_AGE})")],
             width=4,
-            steps=good_below(120, 300),
+            steps=[(float("-inf"), "green"), (BEHIND, "orange")],
         ),
         Stat(
             title="Newest run took",
@@ -244,12 +251,12 @@ _EXCHANGE = Row(
         ),
         Timeseries(
             title="Rate limit used",
-            description="Share of the exchange's REST limit that was used in the last minute. Good: below the dashed line. "
+            description="Share of the exchange's REST limit that was used in the last minute. Good: below the dashed lines. "
             "A producer uses half of the limit at most, so what is above is others' at its address, and gaps wait for it.",
             unit="percentunit",
             queries=[each_instance("rtchart_producer_rate_limit_used_ratio")],
             width=12,
-            steps=good_below(0.8),
+            steps=good_until("RtchartRateLimitNear"),
             most=1,
         ),
     ),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from scripts.dashboards.alerted import good_unless_lacking, good_until, limits
 from scripts.dashboards.dashboard import EXCHANGES, NAMESPACES, SYMBOLS, Dashboard, Row
 from scripts.dashboards.latency import P50, P99, TO_KAFKA
-from scripts.dashboards.panels import Column, Query, Stat, Table, Timeseries, good_below, good_from
+from scripts.dashboards.panels import Column, Query, Stat, Table, Timeseries, good_below
 from scripts.dashboards.promql import EACH_SYMBOL, NAME, of_symbols, per_minute, per_symbol, rate, series, worst
 from scripts.dashboards.queries import each_instance
 
@@ -25,6 +26,7 @@ _MEANT_TO_REST = per_symbol(CONDITION, 'condition="Streaming"', 'reason=~"Suspen
 AGE_OF_LIVE = f"({AGE} unless on ({EACH_SYMBOL}) {_MEANT_TO_REST})"
 COMPLETENESS = per_symbol("rtchart_symbol_completeness_ratio")
 LAG = per_symbol("rtchart_symbol_lag_seconds")
+COMPLETE = good_unless_lacking("RtchartIncomplete")
 BEHIND = LAG_ALLOWED / SECOND
 """Seconds of lag from which on the operator calls it Lagging."""
 
@@ -104,20 +106,22 @@ _NOW = Row(
         ),
         Stat(
             title="Oldest open gap",
-            description="How long ago the oldest gap was found that is still open. Good: none, or minutes. An hour is longer "
-            "than a repair takes: see the producer, its rate limit and its log.",
+            description="How long ago the oldest gap was found that is still open. Good: none, or less than "
+            f"{limits('RtchartGapOpen')['warning']:g} s. What is older was not repaired as it should be: see the producer, its "
+            "rate limit and its log.",
             unit="s",
             queries=[Query(f"time() - min({per_symbol('rtchart_symbol_oldest_gap_timestamp_seconds')})")],
-            steps=good_below(600, 3600),
+            steps=good_until("RtchartGapOpen"),
             nothing="none known",
         ),
         Stat(
             title="Worst completeness",
             description="Of the symbol that lacks most, the share of the last 24 hours' seconds that are stored. Good: the "
-            "whole. Seconds that the exchange itself lacks are missing here too: the table has them as absent.",
+            "whole; orange is what is alerted on. Seconds that the exchange itself lacks are missing here too: the table has "
+            "them as absent.",
             unit="percentunit",
             queries=[Query(f"min({COMPLETENESS})")],
-            steps=good_from(0.999, 1),
+            steps=COMPLETE,
             decimals=3,
         ),
         Stat(
@@ -126,7 +130,7 @@ _NOW = Row(
             f"From {BEHIND:g} s on it is Lagging: see the inserter and the database. Kafka keeps what waits for a day.",
             unit="s",
             queries=[Query(f"max({LAG})")],
-            steps=good_below(10, BEHIND),
+            steps=good_until("RtchartInserterLags"),
         ),
     ),
 )
@@ -163,8 +167,8 @@ _EACH = Row(
                 Column("A", "Age", "s", good_below(SILENT, 30)),
                 Column("B", "p50", "s", good_below(TO_KAFKA, 4 * TO_KAFKA)),
                 Column("C", "p99", "s", good_below(TO_KAFKA, 4 * TO_KAFKA)),
-                Column("D", "Complete", "percentunit", good_from(0.999, 1)),
-                Column("E", "Lag", "s", good_below(10, BEHIND)),
+                Column("D", "Complete", "percentunit", COMPLETE),
+                Column("E", "Lag", "s", good_until("RtchartInserterLags")),
                 Column("F", "Gaps open", "short", good_below(1, 10)),
                 Column("G", "Repaired", "short"),
                 Column("H", "Absent", "short"),
@@ -198,7 +202,7 @@ _FRESH = Row(
             queries=[Query(worst(LAG), NAME)],
             width=12,
             height=9,
-            steps=good_below(BEHIND),
+            steps=good_until("RtchartInserterLags"),
         ),
         Timeseries(
             title="Conditions that are not True",
@@ -230,11 +234,13 @@ _WHOLE = Row(
         Timeseries(
             title="Least complete symbols",
             description="Share of the last 24 hours' seconds that are stored, of the ten symbols that lacked most at any "
-            "time of this range. Good: the whole. A line that rises again is a gap that was repaired.",
+            "time of this range. Good: the whole, and not below the dashed line, where it is alerted on. A line that rises "
+            "again is a gap that was repaired.",
             unit="percentunit",
             queries=[Query(worst(COMPLETENESS, lowest=True), NAME)],
             width=12,
             height=9,
+            steps=COMPLETE,
             least=None,
             most=1,
             decimals=3,
