@@ -86,15 +86,6 @@ def test_the_plain_file_is_what_the_chart_has() -> None:
     assert plain == {"groups": [{"name": "rtchart", "rules": [rule for file in FILES for rule in rules(file)]}]}
 
 
-def test_the_script_says_when_it_is_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(alerts, "FILE", tmp_path / "monitoring" / "rules.yaml")
-    assert alerts.main(["--check"]) == 1
-    assert "write it with: python scripts/alerts.py" in capsys.readouterr().err
-    assert alerts.main([]) == alerts.main(["--check"]) == 0
-
-
 def test_prometheus_takes_the_rules(promtool: str) -> None:
     answer = run(promtool, "check", "rules", "--lint=all", "--lint-fatal", str(alerts.FILE))
     assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import scripts.dashboards
 from scripts.dashboards import DASHBOARDS, Expression, expressions, files
-from scripts.dashboards.__main__ import main
 from scripts.dashboards.alerted import COLOURS, limits
 from scripts.dashboards.dashboard import RUNBOOKS, Dashboard
 from scripts.dashboards.latency import LATENCY, STAGES
@@ -98,21 +95,6 @@ def _model(dashboard: Dashboard) -> dict[str, Any]:
 def test_the_files_are_what_the_code_says() -> None:
     there = {file: file.read_text(encoding="utf-8") for file in (ROOT / "charts" / "rtchart" / "dashboards").iterdir()}
     assert there == files(), "write them with: python -m scripts.dashboards"
-
-
-def test_a_check_says_how_to_write_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(scripts.dashboards, "FOLDER", tmp_path / "dashboards")
-    monkeypatch.setattr(sys, "argv", ["dashboards", "--check"])
-    assert main() == 1
-    assert "write it with: python -m scripts.dashboards" in capsys.readouterr().err
-    monkeypatch.setattr(sys, "argv", ["dashboards"])
-    assert main() == 0
-    monkeypatch.setattr(sys, "argv", ["dashboards", "--check"])
-    assert main() == 0
-    (tmp_path / "dashboards" / "latency.json").write_text("{}")
-    assert main() == 1
 
 
 def test_addresses_stay() -> None:
