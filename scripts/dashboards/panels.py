@@ -252,7 +252,7 @@ class Heatmap(Panel):
 
 @dataclass(frozen=True, kw_only=True)
 class Candlestick(Panel):
-    """Of a statement with the columns ``time``, `CANDLE` and ``volume``."""
+    """Of a statement with the columns ``time`` and `CANDLE`."""
 
     TYPE = "candlestick"
     CANDLE: ClassVar[Sequence[str]] = ("open", "high", "low", "close", "volume")
