@@ -148,6 +148,8 @@ def scrape_of_operator(symbols: int) -> None:
             ends=lambda: dict.fromkeys(identities, Ends(9 * SECOND, 0)),
             books=lambda: books,
             run=lambda: Run(0, 1, 0, 0, None),
+            is_current=lambda: True,
+            books_are_current=lambda: True,
             reaches=lambda: [(one, 0) for one in identities],
             capacity=10**10,
         )

@@ -94,6 +94,8 @@ async def serve(
             ends=lambda: storage.ends,
             books=lambda: storage.books,
             run=lambda: storage.run,
+            is_current=lambda: storage.is_current,
+            books_are_current=lambda: storage.books_are_current,
             reaches=lambda: pipeline.reaches(),
             capacity=capacity,
         )

@@ -42,6 +42,10 @@ class Known(NamedTuple):
     ends: Callable[[], Mapping[Identity, Ends]]
     books: Callable[[], Books]
     run: Callable[[], Run | None]
+    is_current: Callable[[], bool]
+    """Whether ``ends`` and ``run`` are of now …"""
+    books_are_current: Callable[[], bool]
+    """… and whether ``books`` are: what once was is told to nobody, or it would look like trouble of today."""
     reaches: Callable[[], Iterable[tuple[Identity, int]]]
     """From when on (ms) the history is fetched of each symbol that is to have some."""
     capacity: int | None = None
@@ -75,30 +79,25 @@ class SymbolMetrics(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        books = self._known.books()
         yield from self._freshness()
         yield from self._conditions()
-        yield from self._ledger(books)
-        yield _gauge(
-            "rtchart_symbol_completeness_ratio",
-            "Share of the seconds of this hour and the 23 before it that are stored, from its first minute in them on",
-            books.completeness.items(),
-        )
+        yield self._closed_gaps()
+        if self._known.books_are_current():
+            yield from self._counted(self._known.books())
         yield _gauge(
             "rtchart_symbol_history_reach_timestamp_seconds",
             "From when on all that is wanted of its history (spec.historyDays) was fetched",
             ((identity, since / 1e3) for identity, since in self._known.reaches()),
         )
-        if books.bytes is not None:
-            yield GaugeMetricFamily("rtchart_database_bytes", "What the database has on its disk", books.bytes)
         if self._known.capacity is not None:
             yield GaugeMetricFamily(
                 "rtchart_database_capacity_bytes", "Size of that disk (--database-capacity)", self._known.capacity
             )
-        yield from _aggregation(self._known.run())
+        if self._known.is_current():
+            yield from _aggregation(self._known.run())
 
     def _freshness(self) -> Iterator[Metric]:
-        speeds, ends = dict(self._known.speeds()), self._known.ends()
+        speeds, ends = dict(self._known.speeds()), self._known.ends() if self._known.is_current() else {}
         stored = {identity: one.last_second / 1e3 for identity, one in ends.items() if one.last_second is not None}
         yield _gauge(
             "rtchart_symbol_last_kline_timestamp_seconds",
@@ -136,26 +135,39 @@ class SymbolMetrics(Collector):
                 conditions.add_metric((identity.exchange, identity.symbol, one.type, one.reason), _VALUES[one.status])
         yield conditions
 
-    def _ledger(self, books: Books) -> Iterator[Metric]:
-        gaps = GaugeMetricFamily("rtchart_symbol_gaps", "Gaps in the ledger by what became of them", labels=(*_LABELS, "state"))
-        # A symbol without gaps has none of each kind, once the ledger was read.
-        symbols = {*self._known.ends(), *books.gaps} if books.bytes is not None else set()
-        for identity in symbols:
-            states: Mapping[GapState, int] = books.gaps.get(identity, {})
-            for state in get_args(GapState):
-                gaps.add_metric((identity.exchange, identity.symbol, state), states.get(state, 0))
+    def _symbols(self, books: Books) -> set[Identity]:
+        """Of whom the ledger can say that there are none: once it was read, all that are stored."""
+        return {*self._known.ends(), *books.gaps} if books.bytes is not None else set()
+
+    def _closed_gaps(self) -> Metric:
+        """Counted here, so that what is known of them stays true."""
         closed = CounterMetricFamily(
             "rtchart_symbol_gaps_closed", "Gaps that were closed since the operator started", labels=(*_LABELS, "outcome")
         )
         counts = dict(self._closed)
-        for identity, outcome in {*product(symbols, ("repaired", "absent")), *counts}:
+        for identity, outcome in {*product(self._symbols(self._known.books()), ("repaired", "absent")), *counts}:
             closed.add_metric((identity.exchange, identity.symbol, outcome), counts.get((identity, outcome), 0))
-        yield from (gaps, closed)
+        return closed
+
+    def _counted(self, books: Books) -> Iterator[Metric]:
+        gaps = GaugeMetricFamily("rtchart_symbol_gaps", "Gaps in the ledger by what became of them", labels=(*_LABELS, "state"))
+        for identity in self._symbols(books):
+            states: Mapping[GapState, int] = books.gaps.get(identity, {})
+            for state in get_args(GapState):
+                gaps.add_metric((identity.exchange, identity.symbol, state), states.get(state, 0))
+        yield gaps
         yield _gauge(
             "rtchart_symbol_oldest_gap_timestamp_seconds",
             "When its oldest gap that is still open was found",
             ((identity, since / 1e3) for identity, since in books.open_since.items()),
         )
+        yield _gauge(
+            "rtchart_symbol_completeness_ratio",
+            "Share of the seconds of this hour and the 23 before it that are stored, from its first minute in them on",
+            books.completeness.items(),
+        )
+        if books.bytes is not None:
+            yield GaugeMetricFamily("rtchart_database_bytes", "What the database has on its disk", books.bytes)
 
 
 def _gauge(name: str, meaning: str, values: Iterable[tuple[Identity, float]]) -> Metric:

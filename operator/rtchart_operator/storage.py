@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from rtchart.core.errors import Unavailable, UserError
+from rtchart.core.interval import SECOND
 from rtchart.core.kline import Identity
 from rtchart.process.logs import fields
 from rtchart.store import overview, symbols
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 2.0
 """Seconds between looks at how far each symbol is stored: a new one is to be Ready soon after it is."""
 SWEEP_EVERY = 60.0
+BOOKS_HOLD = 3 * SWEEP_EVERY
+"""Seconds for which the books are taken for what is: a count may fail once, or a sweep take long."""
 SWEEP_SOON = 5.0
 """… when the data of deleted symbols had to wait."""
 RETRY = 3.0
@@ -36,6 +39,8 @@ WORK = 900.0
 class Books:
     """What is looked at once a minute, with the sweep."""
 
+    at: int = 0
+    """When (ms) it was."""
     unaggregated: Mapping[Identity, int] = field(default_factory=dict)
     gaps: overview.Counts = field(default_factory=dict)
     open_since: Mapping[Identity, int] = field(default_factory=dict)
@@ -72,6 +77,16 @@ class Storage:
         self.swept = False
         self.sweep_away = ""
         """Why the last sweep did not end; empty if it did."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether ``ends`` and ``run`` are of now; while the database cannot be asked they are what was."""
+        return self.away == ""
+
+    @property
+    def books_are_current(self) -> bool:
+        """Whether ``books`` are: they also grow old while only the sweep or the count fails."""
+        return self.is_current and self._clock() - self.books.at <= BOOKS_HOLD * SECOND
 
     async def keep_looking(self) -> None:
         """Bring the schema to this version, then look how far each symbol is stored, for ever."""
@@ -156,6 +171,7 @@ class Storage:
         with within(connection, ANSWER):
             now = self._clock()
             self.books = Books(
+                at=now,
                 unaggregated=await overview.unaggregated(connection, now),
                 gaps=await overview.gaps(connection),
                 open_since=await overview.open_since(connection, now),

@@ -7,14 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.dashboards.dashboard import Dashboard
+from scripts.dashboards.candles import CANDLES
+from scripts.dashboards.dashboard import Dashboard, Rows
 from scripts.dashboards.latency import LATENCY
+from scripts.dashboards.panels import Query
 from scripts.dashboards.pipeline import PIPELINE
 from scripts.dashboards.promql import RANGES, substitute
 from scripts.dashboards.symbols import SYMBOLS_DASHBOARD
 
 FOLDER = Path(__file__).parent.parent.parent / "charts" / "rtchart" / "dashboards"
-DASHBOARDS: tuple[Dashboard, ...] = (LATENCY, SYMBOLS_DASHBOARD, PIPELINE)
+DASHBOARDS: tuple[Dashboard, ...] = (LATENCY, SYMBOLS_DASHBOARD, PIPELINE, CANDLES)
 
 
 class Expression(NamedTuple):
@@ -28,11 +30,12 @@ class Expression(NamedTuple):
 def expressions(values: Mapping[str, str] | None = None) -> Iterator[Expression]:
     """What all panels ask, with ``values`` for their variables; else what "All" stands for, and 5 minutes for rates."""
     for dashboard in DASHBOARDS:
-        every = {variable.name: variable.every for variable in dashboard.variables}
+        every = {variable.name: variable.every for variable in dashboard.variables if not isinstance(variable, Rows)}
         known = {**RANGES, **every, **(values or {})}
         for panel in dashboard.panels:
             for query in panel.queries:
-                yield Expression(dashboard.name, panel.title, substitute(query.expression, known))
+                if isinstance(query, Query):
+                    yield Expression(dashboard.name, panel.title, substitute(query.expression, known))
 
 
 def files() -> dict[Path, str]:

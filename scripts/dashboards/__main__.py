@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from scripts.dashboards import files
 
 
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """The exit code."""
     for file, text in files().items():
-        if "--check" not in sys.argv:
+        if "--check" not in arguments:
             file.parent.mkdir(exist_ok=True)
             file.write_text(text, encoding="utf-8")
         elif not file.exists() or file.read_text(encoding="utf-8") != text:
@@ -20,4 +21,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

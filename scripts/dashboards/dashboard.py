@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scripts.dashboards.panels import DATASOURCE, Json, Panel, identifier
+from scripts.dashboards.panels import DATABASE, DATASOURCE, Json, Panel, identifier
 from scripts.dashboards.promql import ALL, NAMESPACE
 
 RUNBOOKS = "docs/runbooks/README.md"
@@ -65,6 +65,27 @@ class Choice(NamedTuple):
         }
 
 
+class Rows(NamedTuple):
+    """A variable with what a statement answers: one of it is chosen, the first at first."""
+
+    name: str
+    sql: str
+
+    def model(self) -> Json:
+        return _variable(self.name, "query") | {
+            "datasource": DATABASE,
+            "definition": self.sql,
+            "query": self.sql,
+            "current": {},
+            "includeAll": False,
+            "multi": False,
+            "options": [],
+            "refresh": 1,  # when it is loaded
+            "regex": "",
+            "sort": 0,  # as they are answered
+        }
+
+
 class Row(NamedTuple):
     """A heading, and the panels below it, from left to right and as many beside each other as there is room for."""
 
@@ -81,14 +102,15 @@ SYMBOLS = Labels("symbol", READY + ', exchange=~"$exchange"}')
 
 @dataclass(frozen=True, kw_only=True)
 class Dashboard:
-    """``name`` is that of its file. ``minutes``: how far back it looks at first."""
+    """``name`` is that of its file. ``minutes``: how far back it looks at first. ``database``: it asks that, no Prometheus."""
 
     name: str
     title: str
     description: str
-    variables: Sequence[Labels | Choice]
+    variables: Sequence[Labels | Choice | Rows]
     rows: Sequence[Row]
     minutes: int = 30
+    database: bool = False
 
     @property
     def uid(self) -> str:
@@ -119,7 +141,9 @@ class Dashboard:
             "timezone": "browser",
             "annotations": {"list": []},
             "links": [*(_to_dashboard(other) for other in others), _to_runbooks()],
-            "templating": {"list": [_datasource(), *(variable.model() for variable in self.variables)]},
+            "templating": {
+                "list": [_source(DATABASE if self.database else DATASOURCE), *(variable.model() for variable in self.variables)]
+            },
             "panels": list(_place(self.rows)),
         }
 
@@ -150,11 +174,11 @@ def _variable(name: str, kind: str) -> Json:
     return {"name": name, "label": name.capitalize(), "type": kind, "hide": 0, "skipUrlSync": False}
 
 
-def _datasource() -> Json:
-    """The first Prometheus that there is, or the one that is chosen."""
-    return _variable("datasource", "datasource") | {
+def _source(source: Json) -> Json:
+    """The first Prometheus or PostgreSQL that there is, or the one that is chosen."""
+    return _variable(source["uid"].strip("${}"), "datasource") | {
         "label": "Data source",
-        "query": "prometheus",
+        "query": source["type"],
         "current": {},
         "includeAll": False,
         "multi": False,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from scripts.dashboards.dashboard import EXCHANGES, NAMESPACES, SYMBOLS, Choice, Dashboard, Row
-from scripts.dashboards.panels import Column, Heatmap, Panel, Query, Stat, Steps, Table, Timeseries, good_below
-from scripts.dashboards.promql import per_minute, per_symbol, quantile, rate, worst
+from scripts.dashboards.panels import Column, Heatmap, Panel, Query, Stat, Table, Timeseries, good_below
+from scripts.dashboards.promql import EACH_SYMBOL, NAME, per_minute, per_symbol, quantile, rate, worst
 from scripts.dashboards.queries import each_instance, quantiles
 
 HISTOGRAM = "rtchart_stage_latency_seconds"
@@ -18,21 +18,10 @@ class Stage(NamedTuple):
     name: str
     goal: float
     meaning: str
-    better: float | None = None
-    """The goal of an aggregator that is a Deployment."""
 
     @property
     def where(self) -> tuple[str, ...]:
         return (f'stage="{self.name}"',)
-
-    @property
-    def goals(self) -> str:
-        """For people."""
-        return f"{self.goal:g} s" if self.better is None else f"{self.goal:g} s, as a Deployment of {self.better:g} s"
-
-    @property
-    def steps(self) -> Steps:
-        return good_below(self.goal) if self.better is None else good_below(self.better, self.goal)
 
 
 TO_THE_EYE = (
@@ -50,10 +39,9 @@ TO_THE_DATABASE = (
     Stage("exchange_to_inserted", 2, "From the exchange's event to its row in the database."),
     Stage(
         "minute_close_to_candle",
-        60,
+        2,
         "From the end of a minute to its stored candle. An aggregator that is a CronJob ends before anybody could ask it, "
         "and is not here: its runs are on Pipeline.",
-        better=2,
     ),
 )
 STAGES = TO_THE_EYE + TO_THE_DATABASE
@@ -67,11 +55,11 @@ TO_KAFKA = round(sum(stage.goal for stage in TO_THE_EYE[:2]), 3)
 def _now(stage: Stage) -> Panel:
     return Stat(
         title=f"{stage.name}, p99 now",
-        description=f"{stage.meaning} Good is green: 99 in 100 are within the goal of {stage.goals}.",
+        description=f"{stage.meaning} Good is green: 99 in 100 are within the goal of {stage.goal:g} s.",
         unit="s",
         queries=[Query(quantile(0.99, HISTOGRAM, where=stage.where))],
         width=6,
-        steps=stage.steps,
+        steps=good_below(stage.goal),
         nothing="none measured",
     )
 
@@ -79,11 +67,11 @@ def _now(stage: Stage) -> Panel:
 def _over_time(stage: Stage) -> Panel:
     return Timeseries(
         title=stage.name,
-        description=f"{stage.meaning} Good: the p99 is below the dashed line, the goal of {stage.goals}.",
+        description=f"{stage.meaning} Good: the p99 is below the dashed line, the goal of {stage.goal:g} s.",
         unit="s",
         queries=quantiles(HISTOGRAM, where=stage.where),
         width=6,
-        steps=stage.steps,
+        steps=good_below(stage.goal),
         logarithmic=True,
     )
 
@@ -152,9 +140,10 @@ _SLOWEST = Row(
             unit="s",
             queries=[
                 Query(f"topk(10, {per_symbol(P99)})"),
-                Query(f"{per_symbol(P50)} and on (exchange, symbol) topk(10, {per_symbol(P99)})"),
+                Query(f"{per_symbol(P50)} and on ({EACH_SYMBOL}) topk(10, {per_symbol(P99)})"),
             ],
             columns=(
+                Column("namespace", "Namespace"),
                 Column("exchange", "Exchange"),
                 Column("symbol", "Symbol"),
                 Column("B", "p50", "s"),
@@ -169,7 +158,7 @@ _SLOWEST = Row(
             description="The p99 from the exchange's event to Kafka, of the ten symbols that were slowest at any time of "
             f"this range. Good: below the dashed line, {TO_KAFKA:g} s.",
             unit="s",
-            queries=[Query(worst(per_symbol(P99)), "{{exchange}} {{symbol}}")],
+            queries=[Query(worst(per_symbol(P99)), NAME)],
             width=14,
             height=11,
             steps=good_below(TO_KAFKA),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scripts.dashboards.alerted import good_until, limits
 from scripts.dashboards.dashboard import Row
 from scripts.dashboards.panels import Column, Query, Stat, Table, Timeseries, good_below
 from scripts.dashboards.promql import of_services, per_minute, series
@@ -59,12 +60,12 @@ MACHINES = Row(
         ),
         Stat(
             title="Disk used",
-            description="Share of the disk that the database has, where its size is known. Good: below 80 %. Shorter "
-            "klineHours, or a larger disk.",
+            description="Share of the disk that the database has, where its size is known. Good: below "
+            f"{100 * limits('RtchartDatabaseFills')['warning']:g} %. Shorter klineHours, or a larger disk.",
             unit="percentunit",
             queries=[Query(f"max({_BYTES} / {_CAPACITY})")],
             height=8,
-            steps=good_below(0.8, 0.9),
+            steps=good_until("RtchartDatabaseFills"),
             nothing="size not known",
         ),
         Table(
@@ -73,10 +74,11 @@ MACHINES = Row(
             "process that is young and was not deployed was started again: see why it ended.",
             unit="short",
             queries=[
-                Query(f"count by (service, version, python) ({series('rtchart_build_info')})"),
+                Query(f"count by (namespace, service, version, python) ({series('rtchart_build_info')})"),
                 Query(of_services("min", f"(time() - {series('process_start_time_seconds')})")),
             ],
             columns=(
+                Column("namespace", "Namespace"),
                 Column("service", "Service"),
                 Column("version", "Version"),
                 Column("python", "Python"),
@@ -91,7 +93,7 @@ MACHINES = Row(
             description="Processors that all processes of a service use together. Good: below what they are given; "
             "docs/sizing.md says what a symbol and a viewer cost.",
             unit="short",
-            queries=[Query(of_services("sum", _CPU), "{{service}}")],
+            queries=[Query(of_services("sum", _CPU), "{{service}} {{namespace}}")],
             width=6,
         ),
         Timeseries(
@@ -99,7 +101,7 @@ MACHINES = Row(
             description="Processors that the busiest process of each service uses. A process does its work in one thread. "
             "Good: below the dashed line; above it, latency grows.",
             unit="short",
-            queries=[Query(of_services("max", _CPU), "{{service}}")],
+            queries=[Query(of_services("max", _CPU), "{{service}} {{namespace}}")],
             width=6,
             steps=good_below(0.8),
         ),
@@ -107,7 +109,7 @@ MACHINES = Row(
             title="Memory",
             description="Memory that all processes of a service have. Good: flat for hours, below their limits.",
             unit="bytes",
-            queries=[Query(of_services("sum", series("process_resident_memory_bytes")), "{{service}}")],
+            queries=[Query(of_services("sum", series("process_resident_memory_bytes")), "{{service}} {{namespace}}")],
             width=6,
         ),
         Timeseries(
@@ -118,7 +120,7 @@ MACHINES = Row(
             queries=[
                 Query(
                     of_services("max", f"({series('process_open_fds')} / {series('process_max_fds')})"),
-                    "{{service}}",
+                    "{{service}} {{namespace}}",
                 )
             ],
             width=6,

@@ -13,6 +13,7 @@ from zlib import crc32
 
 Json = dict[str, Any]
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+DATABASE = {"type": "grafana-postgresql-datasource", "uid": "${database}"}
 
 MADE_FOR = "10.4.0"
 """Of Grafana: without a version it takes a panel for one of its first, and converts what needs no conversion."""
@@ -27,16 +28,33 @@ class Query(NamedTuple):
     expression: str
     legend: str = ""
 
+    def target(self, form: str, *, instant: bool) -> Json:
+        """Grafana's model of it; ``form`` is what the panel takes."""
+        return {
+            "datasource": DATASOURCE,
+            "editorMode": "code",
+            "expr": self.expression,
+            "legendFormat": self.legend or "__auto",
+            "format": form,
+            "instant": instant,
+            "range": not instant,
+        }
+
+
+class Statement(NamedTuple):
+    """What is asked of the database: a column ``time`` and those of numbers, or the rows of a table."""
+
+    sql: str
+
+    def target(self, form: str, *, instant: bool) -> Json:
+        """Grafana's model of it."""
+        return {"datasource": DATABASE, "editorMode": "code", "rawQuery": True, "rawSql": self.sql, "format": form}
+
 
 def good_below(warning: float, bad: float | None = None) -> Steps:
     """Green, then orange and red; without ``bad``, red at once."""
     first: list[tuple[float, str]] = [(float("-inf"), "green")]
     return [*first, (warning, "red")] if bad is None else [*first, (warning, "orange"), (bad, "red")]
-
-
-def good_from(warning: float, good: float) -> Steps:
-    """Red, then orange, and green from ``good`` on."""
-    return [(float("-inf"), "red"), (warning, "orange"), (good, "green")]
 
 
 PLAIN: Steps = [(float("-inf"), "text")]
@@ -54,7 +72,7 @@ class Panel:
     title: str
     description: str
     unit: str
-    queries: Sequence[Query]
+    queries: Sequence[Query | Statement]
     width: int = 8
     height: int = 8
     steps: Steps = ()
@@ -66,32 +84,23 @@ class Panel:
 
     def model(self, x: int, y: int) -> Json:
         """Grafana's model of it, at a place of the grid."""
+        targets = [
+            {"refId": letter(at), **query.target(self.FORMAT, instant=self.INSTANT)} for at, query in enumerate(self.queries)
+        ]
         repeated: Json = {"repeat": self.repeat, "repeatDirection": "h", "maxPerRow": 24 // self.width} if self.repeat else {}
         return {
             "id": identifier(self.title),
             "type": self.TYPE,
             "title": self.title,
             "description": self.description,
-            "datasource": DATASOURCE,
+            "datasource": targets[0]["datasource"],
             "pluginVersion": MADE_FOR,
             "gridPos": {"h": self.height, "w": self.width, "x": x, "y": y},
             **repeated,
             "fieldConfig": {"defaults": self._defaults(), "overrides": self._overrides()},
             "options": self._options(),
-            "targets": [self._target(at, query) for at, query in enumerate(self.queries)],
+            "targets": targets,
             **self._more(),
-        }
-
-    def _target(self, at: int, query: Query) -> Json:
-        return {
-            "refId": letter(at),
-            "datasource": DATASOURCE,
-            "editorMode": "code",
-            "expr": query.expression,
-            "legendFormat": query.legend or "__auto",
-            "format": self.FORMAT,
-            "instant": self.INSTANT,
-            "range": not self.INSTANT,
         }
 
     def _defaults(self) -> Json:
@@ -123,11 +132,15 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Timeseries(Panel):
-    """Lines; ``steps`` are dashed lines across. ``logarithmic`` where values of very different size are all of interest."""
+    """Lines; ``steps`` are dashed lines across. ``logarithmic`` where values of very different size are all of interest.
+
+    With ``bars`` they are bars, and ``steps`` their colours.
+    """
 
     TYPE = "timeseries"
 
     stacked: bool = False
+    bars: bool = False
     logarithmic: bool = False
 
     def _defaults(self) -> Json:
@@ -137,18 +150,18 @@ class Timeseries(Panel):
         return defaults
 
     def _colour(self) -> str:
-        return "palette-classic"
+        return "thresholds" if self.bars else "palette-classic"
 
     def _custom(self) -> Json:
-        lines = [value for value, _ in self.steps if value != float("-inf")]
+        lines = [] if self.bars else [value for value, _ in self.steps if value != float("-inf")]
         # A line that is never near is to be seen all the same: it is what the values are measured by.
         goal: Json = {"axisSoftMax": min(lines)} if lines and self.most is None else {}
         return {
-            "drawStyle": "line",
+            "drawStyle": "bars" if self.bars else "line",
             "lineInterpolation": "linear",
             "lineWidth": 1,
-            "fillOpacity": 60 if self.stacked else 8,
-            "gradientMode": "none",
+            "fillOpacity": 60 if self.stacked or self.bars else 8,
+            "gradientMode": "scheme" if self.bars else "none",
             "showPoints": "never",
             "pointSize": 5,
             "spanNulls": False,
@@ -237,8 +250,36 @@ class Heatmap(Panel):
         }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Candlestick(Panel):
+    """Of a statement with the columns ``time`` and `CANDLE`."""
+
+    TYPE = "candlestick"
+    CANDLE: ClassVar[Sequence[str]] = ("open", "high", "low", "close", "volume")
+
+    least: float | None = None
+
+    def _colour(self) -> str:
+        return "palette-classic"
+
+    def _custom(self) -> Json:
+        return {"lineWidth": 1, "fillOpacity": 25, "axisPlacement": "auto", "scaleDistribution": {"type": "linear"}}
+
+    def _options(self) -> Json:
+        return {
+            "mode": "candles+volume",
+            "candleStyle": "candles",
+            "colorStrategy": "open-close",
+            "colors": {"up": "green", "down": "red", "flat": "gray"},
+            "fields": {name: name for name in self.CANDLE},
+            "includeAllFields": False,
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
+            "tooltip": {"mode": "multi", "sort": "none"},
+        }
+
+
 class Column(NamedTuple):
-    """Of a table: ``source`` is a label, or the letter of a query, whose values it has."""
+    """Of a table: ``source`` is a label, the letter of a query, whose values it has, or a column of a statement."""
 
     source: str
     title: str

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from scripts.dashboards.alerted import good_until
 from scripts.dashboards.dashboard import NAMESPACES, Dashboard, Row
 from scripts.dashboards.machines import MACHINES, OPERATOR
 from scripts.dashboards.panels import Query, Stat, Timeseries, good_below
 from scripts.dashboards.promql import per_minute, rate, series
 from scripts.dashboards.queries import each_instance, quantiles
 
+from rtchart.core.interval import SECOND
+from rtchart_operator.verdicts import BEHIND as CANDLES_BEHIND
+
+BEHIND = CANDLES_BEHIND / SECOND
+"""Seconds that candles may be behind seconds. From there on Symbols say AggregatorBehind, and RtchartAggregatorLate is due."""
+
 
 def _now(name: str) -> str:
-    return f"max({series(name)})"
+    """Of each release: while its operator is replaced, there are two who tell of it."""
+    return f"max by (namespace) ({series(name)})"
 
 
 _RUN_AGE = f"time() - {_now('rtchart_aggregation_last_run_timestamp_seconds')}"
+_TOOK = _now("rtchart_aggregation_last_run_duration_seconds")
+_FAILED = _now("rtchart_aggregation_last_run_failed")
 
 _RATES = Row(
     "Rates",
@@ -85,7 +95,12 @@ _LAG = Row(
             description="Records in Kafka that are not in the database. Good: below what comes in a few seconds, in each "
             "partition. One that rises alone has no inserter; all that rise are the database. Kafka keeps them for a day.",
             unit="short",
-            queries=[Query(f"max by (partition) ({series('rtchart_inserter_lag_records')})", "{{partition}}")],
+            queries=[
+                Query(
+                    f"max by (namespace, partition) ({series('rtchart_inserter_lag_records')})",
+                    "{{partition}} {{namespace}}",
+                )
+            ],
         ),
         Timeseries(
             title="Web's lag",
@@ -158,17 +173,18 @@ _AGGREGATION = Row(
     (
         Stat(
             title="Age of the newest run",
-            description="Time since the aggregator's newest run began. Good: below two minutes; a CronJob begins each minute.",
+            description="Time since the aggregator's newest run began, of the release where it is longest ago. Good: below two "
+            f"minutes; a CronJob begins each minute. At {BEHIND:g} s candles are behind, which is alerted on.",
             unit="s",
-            queries=[Query(_RUN_AGE)],
+            queries=[Query(f"max({_RUN_AGE})")],
             width=4,
-            steps=good_below(120, 300),
+            steps=[(float("-inf"), "green"), (BEHIND, "orange")],
         ),
         Stat(
             title="Newest run took",
             description="How long the aggregator's newest run took that ended. Good: far below a minute, or it cannot keep up.",
             unit="s",
-            queries=[Query(_now("rtchart_aggregation_last_run_duration_seconds"))],
+            queries=[Query(f"max({_TOOK})")],
             width=4,
             steps=good_below(30, 60),
         ),
@@ -177,7 +193,7 @@ _AGGREGATION = Row(
             description="Whether the aggregator's newest run failed. Good: it did not. The condition Aggregating of each "
             "Symbol says why.",
             unit="short",
-            queries=[Query(_now("rtchart_aggregation_last_run_failed"))],
+            queries=[Query(f"max({_FAILED})")],
             width=4,
             steps=good_below(1),
             texts={"0": "done", "1": "failed"},
@@ -189,9 +205,9 @@ _AGGREGATION = Row(
             "or that is in one long run.",
             unit="s",
             queries=[
-                Query(_RUN_AGE, "age"),
-                Query(_now("rtchart_aggregation_last_run_duration_seconds"), "duration"),
-                Query(_now("rtchart_aggregation_last_run_failed"), "failed (1)"),
+                Query(_RUN_AGE, "age {{namespace}}"),
+                Query(_TOOK, "duration {{namespace}}"),
+                Query(_FAILED, "failed (1) {{namespace}}"),
             ],
             width=12,
         ),
@@ -211,8 +227,8 @@ _AGGREGATION = Row(
             "checkpoints as symbols, and no revisions.",
             unit="short",
             queries=[
-                Query(_now("rtchart_aggregator_checkpoints_pending"), "checkpoints"),
-                Query(_now("rtchart_aggregator_outbox_pending"), "revisions"),
+                Query(_now("rtchart_aggregator_checkpoints_pending"), "checkpoints {{namespace}}"),
+                Query(_now("rtchart_aggregator_outbox_pending"), "revisions {{namespace}}"),
             ],
             width=12,
         ),
@@ -235,12 +251,12 @@ _EXCHANGE = Row(
         ),
         Timeseries(
             title="Rate limit used",
-            description="Share of the exchange's REST limit that was used in the last minute. Good: below the dashed line. "
+            description="Share of the exchange's REST limit that was used in the last minute. Good: below the dashed lines. "
             "A producer uses half of the limit at most, so what is above is others' at its address, and gaps wait for it.",
             unit="percentunit",
             queries=[each_instance("rtchart_producer_rate_limit_used_ratio")],
             width=12,
-            steps=good_below(0.8),
+            steps=good_until("RtchartRateLimitNear"),
             most=1,
         ),
     ),

@@ -16,4 +16,5 @@ def quantiles(histogram: str, *by: str, where: tuple[str, ...] = ()) -> list[Que
 
 def each_instance(gauge: str, what: str = "") -> Query:
     """A gauge of each process: which one is where, their sum would hide. ``what`` it is, where others stand beside it."""
-    return Query(f"max by (instance) ({series(gauge)})", f"{what} ({{{{instance}}}})" if what else "{{instance}}")
+    legend = "{{instance}} {{namespace}}"
+    return Query(f"max by (namespace, instance) ({series(gauge)})", f"{what} {legend}" if what else legend)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from scripts.dashboards.alerted import good_unless_lacking, good_until, limits
 from scripts.dashboards.dashboard import EXCHANGES, NAMESPACES, SYMBOLS, Dashboard, Row
 from scripts.dashboards.latency import P50, P99, TO_KAFKA
-from scripts.dashboards.panels import Column, Query, Stat, Table, Timeseries, good_below, good_from
-from scripts.dashboards.promql import of_symbols, per_minute, per_symbol, rate, series, worst
+from scripts.dashboards.panels import Column, Query, Stat, Table, Timeseries, good_below
+from scripts.dashboards.promql import EACH_SYMBOL, NAME, of_symbols, per_minute, per_symbol, rate, series, worst
 from scripts.dashboards.queries import each_instance
 
 from rtchart.core.interval import SECOND
@@ -13,19 +14,19 @@ from rtchart.producer.ledger import Patience
 from rtchart_operator.verdicts import LAG as LAG_ALLOWED
 
 CONDITION = "rtchart_symbol_condition"
-NAME = "{{exchange}} {{symbol}}"
 
 _LAST = of_symbols("rtchart_symbol_last_kline_timestamp_seconds")
-AGE = f"min by (exchange, symbol) (timestamp({_LAST}) - {_LAST})"
+AGE = f"min by ({EACH_SYMBOL}) (timestamp({_LAST}) - {_LAST})"
 """Seconds from the opening of the newest second to the scrape that told of it. Up to now instead, it would swing by the time
 between two scrapes, which is longer than what is looked for."""
 SILENT = Patience().silence / SECOND
 """Seconds without a kline after which a gap is opened."""
 
 _MEANT_TO_REST = per_symbol(CONDITION, 'condition="Streaming"', 'reason=~"Suspended|NotTrading"')
-AGE_OF_LIVE = f"({AGE} unless on (exchange, symbol) {_MEANT_TO_REST})"
+AGE_OF_LIVE = f"({AGE} unless on ({EACH_SYMBOL}) {_MEANT_TO_REST})"
 COMPLETENESS = per_symbol("rtchart_symbol_completeness_ratio")
 LAG = per_symbol("rtchart_symbol_lag_seconds")
+COMPLETE = good_unless_lacking("RtchartIncomplete")
 BEHIND = LAG_ALLOWED / SECOND
 """Seconds of lag from which on the operator calls it Lagging."""
 
@@ -53,8 +54,14 @@ def _gaps(state: str) -> str:
 def _reason(condition: str, column: str) -> str:
     """The reason of a condition as a label of that name, so that a table can have it beside another's."""
     told = of_symbols(CONDITION, f'condition="{condition}"')
-    return f'max by (exchange, symbol, {column}) (label_replace({told}, "{column}", "$1", "reason", "(.*)"))'
+    return f'max by ({EACH_SYMBOL}, {column}) (label_replace({told}, "{column}", "$1", "reason", "(.*)"))'
 
+
+_TO_LATENCY = (
+    "/d/rtchart-latency?var-namespace=${__data.fields.Namespace}&var-exchange=${__data.fields.Exchange}"
+    "&var-symbol=${__value.text}&${__url_time_range}&${datasource:queryparam}"
+)
+"""Of the row's symbol alone. Where no series has a namespace the first is empty, which matches those that have none."""
 
 _NOW = Row(
     "Now",
@@ -94,25 +101,27 @@ _NOW = Row(
             description="Gaps that are not closed yet. Good: none, or a few for a few minutes: REST fills them, and what the "
             "exchange has nothing for is closed as absent when it has said so twice.",
             unit="short",
-            queries=[Query(f"sum({_gaps('open')}) or vector(0)")],
+            queries=[Query(f"sum({_gaps('open')})")],
             steps=good_below(1, 10),
         ),
         Stat(
             title="Oldest open gap",
-            description="How long ago the oldest gap was found that is still open. Good: none, or minutes. An hour is longer "
-            "than a repair takes: see the producer, its rate limit and its log.",
+            description="How long ago the oldest gap was found that is still open. Good: none, or less than "
+            f"{limits('RtchartGapOpen')['warning']:g} s. What is older was not repaired as it should be: see the producer, its "
+            "rate limit and its log.",
             unit="s",
             queries=[Query(f"time() - min({per_symbol('rtchart_symbol_oldest_gap_timestamp_seconds')})")],
-            steps=good_below(600, 3600),
-            nothing="none",
+            steps=good_until("RtchartGapOpen"),
+            nothing="none known",
         ),
         Stat(
             title="Worst completeness",
             description="Of the symbol that lacks most, the share of the last 24 hours' seconds that are stored. Good: the "
-            "whole. Seconds that the exchange itself lacks are missing here too: the table has them as absent.",
+            "whole; orange is what is alerted on. Seconds that the exchange itself lacks are missing here too: the table has "
+            "them as absent.",
             unit="percentunit",
             queries=[Query(f"min({COMPLETENESS})")],
-            steps=good_from(0.999, 1),
+            steps=COMPLETE,
             decimals=3,
         ),
         Stat(
@@ -121,7 +130,7 @@ _NOW = Row(
             f"From {BEHIND:g} s on it is Lagging: see the inserter and the database. Kafka keeps what waits for a day.",
             unit="s",
             queries=[Query(f"max({LAG})")],
-            steps=good_below(10, BEHIND),
+            steps=good_until("RtchartInserterLags"),
         ),
     ),
 )
@@ -131,10 +140,11 @@ _EACH = Row(
     (
         Table(
             title="Symbols",
-            description="One row for each Symbol. Good: all green. Age is that of its newest second when it was looked at, "
-            "latencies are from the exchange's event to Kafka over its newest minute (one that streams no longer keeps its "
-            "last), complete is the share of the last 24 hours' seconds that are stored, lag the seconds that wait in Kafka. "
-            "Absent gaps are those that the exchange itself has nothing for. The reasons are those of kubectl get symbols.",
+            description="One row for each Symbol of each namespace. Good: all green. Age is that of its newest second when it "
+            "was looked at, latencies are from the exchange's event to Kafka over its newest minute (one that streams no "
+            "longer keeps its last), complete is the share of the last 24 hours' seconds that are stored, lag the seconds "
+            "that wait in Kafka. Absent gaps are those that the exchange itself has nothing for. The reasons are those of "
+            "kubectl get symbols.",
             unit="short",
             queries=[
                 Query(AGE),
@@ -149,19 +159,16 @@ _EACH = Row(
                 Query(_reason("Streaming", "streaming")),
             ],
             columns=(
+                Column("namespace", "Namespace"),
                 Column("exchange", "Exchange"),
-                Column(
-                    "symbol",
-                    "Symbol",
-                    link="/d/rtchart-latency?var-symbol=${__value.text}&${__url_time_range}&${datasource:queryparam}",
-                ),
+                Column("symbol", "Symbol", link=_TO_LATENCY),
                 Column("ready", "Ready", texts=REASONS),
                 Column("streaming", "Streaming", texts=REASONS),
                 Column("A", "Age", "s", good_below(SILENT, 30)),
                 Column("B", "p50", "s", good_below(TO_KAFKA, 4 * TO_KAFKA)),
                 Column("C", "p99", "s", good_below(TO_KAFKA, 4 * TO_KAFKA)),
-                Column("D", "Complete", "percentunit", good_from(0.999, 1)),
-                Column("E", "Lag", "s", good_below(10, BEHIND)),
+                Column("D", "Complete", "percentunit", COMPLETE),
+                Column("E", "Lag", "s", good_until("RtchartInserterLags")),
                 Column("F", "Gaps open", "short", good_below(1, 10)),
                 Column("G", "Repaired", "short"),
                 Column("H", "Absent", "short"),
@@ -195,7 +202,7 @@ _FRESH = Row(
             queries=[Query(worst(LAG), NAME)],
             width=12,
             height=9,
-            steps=good_below(BEHIND),
+            steps=good_until("RtchartInserterLags"),
         ),
         Timeseries(
             title="Conditions that are not True",
@@ -211,7 +218,10 @@ _FRESH = Row(
             "producer.",
             unit="short",
             queries=[
-                Query(f"max by (instance, status) ({series('rtchart_producer_symbols')}) > 0", "{{status}} ({{instance}})")
+                Query(
+                    f"max by (namespace, instance, status) ({series('rtchart_producer_symbols')}) > 0",
+                    "{{status}} {{instance}} {{namespace}}",
+                )
             ],
             width=12,
         ),
@@ -224,11 +234,13 @@ _WHOLE = Row(
         Timeseries(
             title="Least complete symbols",
             description="Share of the last 24 hours' seconds that are stored, of the ten symbols that lacked most at any "
-            "time of this range. Good: the whole. A line that rises again is a gap that was repaired.",
+            "time of this range. Good: the whole, and not below the dashed line, where it is alerted on. A line that rises "
+            "again is a gap that was repaired.",
             unit="percentunit",
             queries=[Query(worst(COMPLETENESS, lowest=True), NAME)],
             width=12,
             height=9,
+            steps=COMPLETE,
             least=None,
             most=1,
             decimals=3,
@@ -239,7 +251,7 @@ _WHOLE = Row(
             "ones rise with each disturbance, absent ones only when the exchange itself had nothing.",
             unit="short",
             queries=[
-                Query(f"sum by (state) (max by (exchange, symbol, state) ({of_symbols('rtchart_symbol_gaps')}))", "{{state}}")
+                Query(f"sum by (state) (max by ({EACH_SYMBOL}, state) ({of_symbols('rtchart_symbol_gaps')}))", "{{state}}")
             ],
             width=12,
             height=9,

@@ -77,7 +77,7 @@ def test_each_dashboard_is_a_config_map_that_the_sidecar_finds() -> None:
         {"monitoring.dashboards.enabled": True, "monitoring.dashboards.annotations": {"grafana_folder": "rtchart"}}
     )
     files = sorted(path.stem for path in (CHART / "dashboards").glob("*.json"))
-    assert files == ["latency", "pipeline", "symbols"]
+    assert files == ["candles", "latency", "pipeline", "symbols"]
     for name in files:
         told = manifests[f"ConfigMap/rtchart-dashboard-{name}"]
         assert told["metadata"]["labels"]["grafana_dashboard"] == "1"

@@ -5,22 +5,24 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-import scripts.dashboards
 from scripts.dashboards import DASHBOARDS, Expression, expressions, files
-from scripts.dashboards.__main__ import main
+from scripts.dashboards.alerted import COLOURS, limits
+from scripts.dashboards.candles import CANDLES
 from scripts.dashboards.dashboard import RUNBOOKS, Dashboard
-from scripts.dashboards.latency import STAGES
+from scripts.dashboards.latency import LATENCY, STAGES
 from scripts.dashboards.panels import Panel, Query, Table
 from scripts.dashboards.promql import NAMESPACE, RANGES
+from scripts.dashboards.symbols import SYMBOLS_DASHBOARD
 
+from rtchart.core.interval import SECOND
 from rtchart.process import metrics as stages
+from rtchart_operator import verdicts
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -80,10 +82,14 @@ SERIES = _series(METRICS)
 def _queries(dashboard: Dashboard) -> Iterator[tuple[Panel, Query]]:
     for panel in dashboard.panels:
         for query in panel.queries:
-            yield panel, query
+            if isinstance(query, Query):
+                yield panel, query
 
 
-each_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.name)
+every_dashboard = pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda dashboard: dashboard.name)
+OF_METRICS = [dashboard for dashboard in DASHBOARDS if dashboard is not CANDLES]
+"""Those that ask Prometheus; `test_candles` is about the one that asks the database."""
+each_dashboard = pytest.mark.parametrize("dashboard", OF_METRICS, ids=lambda dashboard: dashboard.name)
 
 
 def _model(dashboard: Dashboard) -> dict[str, Any]:
@@ -96,26 +102,12 @@ def test_the_files_are_what_the_code_says() -> None:
     assert there == files(), "write them with: python -m scripts.dashboards"
 
 
-def test_a_check_says_how_to_write_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(scripts.dashboards, "FOLDER", tmp_path / "dashboards")
-    monkeypatch.setattr(sys, "argv", ["dashboards", "--check"])
-    assert main() == 1
-    assert "write it with: python -m scripts.dashboards" in capsys.readouterr().err
-    monkeypatch.setattr(sys, "argv", ["dashboards"])
-    assert main() == 0
-    monkeypatch.setattr(sys, "argv", ["dashboards", "--check"])
-    assert main() == 0
-    (tmp_path / "dashboards" / "latency.json").write_text("{}")
-    assert main() == 1
-
-
 def test_addresses_stay() -> None:
-    assert [dashboard.uid for dashboard in DASHBOARDS] == ["rtchart-latency", "rtchart-symbols", "rtchart-pipeline"]
+    names = ("latency", "symbols", "pipeline", "candles")
+    assert [dashboard.uid for dashboard in DASHBOARDS] == [f"rtchart-{name}" for name in names]
 
 
-@each_dashboard
+@every_dashboard
 def test_ids_are_unique_and_panels_do_not_overlap(dashboard: Dashboard) -> None:
     panels = _model(dashboard)["panels"]
     assert Counter(panel["id"] for panel in panels).most_common(1)[0][1] == 1
@@ -129,20 +121,24 @@ def test_ids_are_unique_and_panels_do_not_overlap(dashboard: Dashboard) -> None:
     assert max(cells.values()) == 1
 
 
-@each_dashboard
+@every_dashboard
 def test_every_panel_says_what_is_good_and_in_which_unit(dashboard: Dashboard) -> None:
     panels = [panel for panel in _model(dashboard)["panels"] if panel["type"] != "row"]
-    assert len(panels) == len(list(dashboard.panels)) > 10
+    assert len(panels) == len(list(dashboard.panels)) > (2 if dashboard.database else 10)
+    source = {"type": "prometheus", "uid": "${datasource}"}
+    if dashboard.database:
+        source = {"type": "grafana-postgresql-datasource", "uid": "${database}"}
     for panel in panels:
         assert re.search(r"\bGood\b", panel["description"]), panel["title"]
         assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
-        assert panel["targets"] and all(target["expr"] for target in panel["targets"]), panel["title"]
+        asked = "rawSql" if dashboard.database else "expr"
+        assert panel["targets"] and all(target[asked] for target in panel["targets"]), panel["title"]
         references = [panel, *panel["targets"]]
-        assert all(one["datasource"] == {"type": "prometheus", "uid": "${datasource}"} for one in references), panel["title"]
+        assert all(one["datasource"] == source for one in references), panel["title"]
         assert panel["fieldConfig"]["defaults"]["thresholds"]["steps"][0]["value"] is None, panel["title"]
 
 
-@each_dashboard
+@every_dashboard
 def test_it_leads_to_the_others_and_to_the_runbooks(dashboard: Dashboard) -> None:
     links = {link["url"]: link for link in _model(dashboard)["links"]}
     others = {f"/d/{other.uid}" for other in DASHBOARDS if other is not dashboard}
@@ -211,6 +207,91 @@ def _parenthesis(text: str, at: int) -> str:
 
 
 @each_dashboard
+def test_two_releases_stay_apart(dashboard: Dashboard) -> None:
+    """What is one in each release would hide behind its namesake otherwise."""
+    for panel, query in _queries(dashboard):
+        for found in GROUPED.finditer(query.expression):
+            named = _labels(found[2])
+            if found[1] != "group_left" and named & {"exchange", "symbol", "instance", "partition", "service"}:
+                assert "namespace" in named, f"{panel.title}: {found[0]}"
+
+
+HOUR = 3600
+OF_SYMBOL = {"exchange": "sim", "symbol": "BTCUSDT"}
+OF_PROCESS = {"instance": "10.0.0.1:9090"}
+
+
+class Shown(NamedTuple):
+    """What a query of a panel answers for a metric of the first release; for the second one's it is ten times as much."""
+
+    panel: str
+    query: int
+    metric: str
+    labels: dict[str, str]
+    answer: float
+    since: bool = False
+    """The metric is a time, and the answer how long ago that is."""
+
+
+SHOWN = [
+    Shown("Symbols", 0, "rtchart_symbol_last_kline_timestamp_seconds", OF_SYMBOL, 2, since=True),
+    Shown("Stalest symbols", 0, "rtchart_symbol_last_kline_timestamp_seconds", OF_SYMBOL, 2, since=True),
+    Shown("Symbols", 2, "rtchart_symbol_latency_p99_seconds", OF_SYMBOL, 0.2),
+    Shown("Slowest symbols now", 0, "rtchart_symbol_latency_p99_seconds", OF_SYMBOL, 0.2),
+    Shown("Slowest symbols", 0, "rtchart_symbol_latency_p99_seconds", OF_SYMBOL, 0.2),
+    Shown("Symbols", 4, "rtchart_symbol_lag_seconds", OF_SYMBOL, 3),
+    Shown("Longest lag", 0, "rtchart_symbol_lag_seconds", OF_SYMBOL, 3),
+    Shown("Symbols", 5, "rtchart_symbol_gaps", OF_SYMBOL | {"state": "open"}, 1),
+    Shown("Inserter's lag by partition", 0, "rtchart_inserter_lag_records", {"partition": "0"}, 7),
+    Shown("Web's lag", 0, "rtchart_web_consumed_lag_records", OF_PROCESS, 5),
+    Shown("Age of the newest run", 0, "rtchart_aggregation_last_run_timestamp_seconds", {}, 30, since=True),
+    Shown("Age and duration of runs", 0, "rtchart_aggregation_last_run_timestamp_seconds", {}, 30, since=True),
+]
+ONE_NUMBER = {"Age of the newest run"}
+"""Panels that show the worst of all."""
+
+
+@pytest.mark.parametrize("namespaces", [["market", "other"], []], ids=["two releases", "no namespace"])
+def test_the_worse_of_two_releases_is_seen(promtool: str, tmp_path: Path, namespaces: list[str]) -> None:
+    """Both chart the same symbol on processes of the same names."""
+    asked: dict[str, list[str]] = {}
+    for one in expressions({"__range": "5m"}):
+        asked.setdefault(one.panel, []).append(one.promql)
+    series: dict[str, float] = {}
+    asking = []
+    for shown in SHOWN:
+        answers = []
+        for at, where in enumerate([{"namespace": name} for name in namespaces] or [{}]):
+            answer = shown.answer * 10**at
+            series[_of(shown.metric, where | shown.labels)] = HOUR - answer if shown.since else answer
+            left = {name: value for name, value in shown.labels.items() if name != "state"}
+            answers.append({"labels": _of("", where | left), "value": answer})
+        if shown.panel in ONE_NUMBER:
+            answers = [{"labels": "{}", "value": answers[-1]["value"]}]
+        asking.append({"expr": asked[shown.panel][shown.query], "eval_time": "1h", "exp_samples": answers})
+    given = [{"series": name, "values": f"{value}x60"} for name, value in series.items()]
+    file = tmp_path / "releases.test.yaml"
+    file.write_text(json.dumps({"tests": [{"interval": "1m", "input_series": given, "promql_expr_test": asking}]}))
+    tested = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, timeout=60)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def _of(metric: str, labels: dict[str, str]) -> str:
+    return metric + "{" + ", ".join(f'{name}="{value}"' for name, value in labels.items()) + "}"
+
+
+def test_a_symbol_of_the_table_leads_to_its_latencies() -> None:
+    """The names in braces are columns of the table, and what they are put into are variables of Latency."""
+    (table,) = (panel for panel in SYMBOLS_DASHBOARD.panels if isinstance(panel, Table))
+    (link,) = (column.link for column in table.columns if column.link)
+    variables = {variable["name"] for variable in _model(LATENCY)["templating"]["list"]}
+    assert link.startswith(f"/d/{LATENCY.uid}?") and set(re.findall(r"var-(\w+)=", link)) <= variables
+    assert dict(re.findall(r"var-(\w+)=\$\{__data\.fields\.(\w+)\}", link)) == {
+        column.source: column.title for column in table.columns if column.source in ("namespace", "exchange")
+    }
+
+
+@each_dashboard
 def test_nothing_else_is_named(dashboard: Dashboard) -> None:
     """What is no function and no keyword would be a metric without matchers."""
     for panel, query in _queries(dashboard):
@@ -239,7 +320,7 @@ def _left(query: Query) -> set[str]:
 
 @pytest.mark.parametrize(
     "table",
-    [panel for dashboard in DASHBOARDS for panel in dashboard.panels if isinstance(panel, Table)],
+    [panel for dashboard in OF_METRICS for panel in dashboard.panels if isinstance(panel, Table)],
     ids=lambda table: table.title,
 )
 def test_a_column_of_a_table_is_a_label_or_a_query(table: Table) -> None:
@@ -272,14 +353,73 @@ def test_the_goals_are_those_of_the_alert_and_of_the_docs() -> None:
         for listed, edge in re.findall(r'\{stage=~?"([^"]+)", le=~?"([^"]+)"\}', rules)
         for stage in listed.split("|")
     }
-    # Only an aggregator that is a Deployment is scraped.
-    assert alerted == {stage.name: stage.better or stage.goal for stage in STAGES}
+    assert alerted == {stage.name: stage.goal for stage in STAGES}
     page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
     told = {
         stage: {float(size) / (1000 if unit == "ms" else 1) for size, unit in re.findall(r"(\d+) (ms|s)\b", goal)}
         for stage, goal in re.findall(r"(?m)^\| `(\w+)` \|.*\| ([^|]+) \|$", page)
     }
-    assert told == {stage.name: {stage.goal, stage.better or stage.goal} for stage in STAGES}
+    assert told == {stage.name: {stage.goal} for stage in STAGES}
+
+
+ALERTED = {
+    "Oldest open gap": "RtchartGapOpen",
+    "Worst lag": "RtchartInserterLags",
+    "Longest lag": "RtchartInserterLags",
+    "Symbols: Lag": "RtchartInserterLags",
+    "Worst completeness": "RtchartIncomplete",
+    "Least complete symbols": "RtchartIncomplete",
+    "Symbols: Complete": "RtchartIncomplete",
+    "Rate limit used": "RtchartRateLimitNear",
+    "Disk used": "RtchartDatabaseFills",
+}
+"""Panels, and columns of tables, of what is alerted on."""
+
+
+def _colours() -> dict[str, list[tuple[float | None, str]]]:
+    """From which value on a panel, or a column of one, has which colour."""
+    found = {}
+    for dashboard in DASHBOARDS:
+        for panel in _model(dashboard)["panels"]:
+            defaults = panel.get("fieldConfig", {}).get("defaults", {})
+            overrides = panel.get("fieldConfig", {}).get("overrides", ())
+            told = {panel["title"]: defaults.get("thresholds")} | {
+                f"{panel['title']}: {one['matcher']['options']}": given["value"]
+                for one in overrides
+                for given in one["properties"]
+                if given["id"] == "thresholds"
+            }
+            for name, thresholds in told.items():
+                if thresholds:
+                    found[name] = [(step["value"], step["color"]) for step in thresholds["steps"]]
+    return found
+
+
+@pytest.mark.parametrize(("name", "alert"), ALERTED.items())
+def test_the_colours_are_those_of_the_alerts(name: str, alert: str) -> None:
+    """Orange is what a warning is about, and red what is critical."""
+    due = {COLOURS[severity]: limit for severity, limit in limits(alert).items()}
+    told = _colours()[name]
+    if alert == "RtchartIncomplete":
+        assert told == [(None, "orange"), (pytest.approx(1 - due["orange"]), "green")]
+    else:
+        assert told == [(None, "green"), *sorted((value, colour) for colour, value in due.items())]
+
+
+def test_what_an_alert_compares_with_is_read_from_its_rules() -> None:
+    assert {alert: limits(alert) for alert in ALERTED.values()} == {
+        "RtchartGapOpen": {"warning": 300},
+        "RtchartInserterLags": {"warning": verdicts.LAG / SECOND, "critical": 4 * HOUR},
+        "RtchartIncomplete": {"warning": 0.0001},
+        "RtchartRateLimitNear": {"warning": 0.6, "critical": 0.9},
+        "RtchartDatabaseFills": {"warning": 0.7, "critical": 0.85},
+    }
+
+
+def test_what_a_condition_is_alerted_for_is_of_its_colour() -> None:
+    rule = (ROOT / "charts" / "rtchart" / "alerts" / "aggregator-late.yaml").read_text(encoding="utf-8")
+    assert "AggregatorBehind" in rule and "severity: warning" in rule
+    assert _colours()["Age of the newest run"] == [(None, "green"), (verdicts.BEHIND / SECOND, "orange")]
 
 
 def test_expressions_have_values_for_their_variables() -> None:

@@ -18,11 +18,12 @@ from rtchart.core.messages import encode
 from rtchart.store.history import Run
 from rtchart.store.overview import Ends
 from rtchart_operator.conditions import Condition
-from rtchart_operator.latency import KEPT, Speeds
+from rtchart_operator.latency import KEPT, Speed, Speeds
 from rtchart_operator.metrics import Known, SymbolMetrics
 from rtchart_operator.storage import Books
 from tests.core.klines import kline
 
+RUN = ("timestamp_seconds", "duration_seconds", "failed")
 BTC, ETH = Identity("binance", "BTCUSDT"), Identity("binance", "ETHUSDT")
 
 
@@ -59,6 +60,8 @@ def test_they_say_what_is_known_and_only_of_what_there_is() -> None:
             ends=lambda: {BTC: Ends((KEPT + 90) * SECOND, None), ETH: Ends(1, 1)},
             books=lambda: books,
             run=lambda: Run(1_000, 3_500, 1, 1, None),
+            is_current=lambda: True,
+            books_are_current=lambda: True,
             reaches=lambda: [(BTC, 86_400_000)],
             capacity=8 * 10**9,
         )
@@ -109,5 +112,38 @@ def test_they_say_what_is_known_and_only_of_what_there_is() -> None:
         left = samples()
         assert not any(name[0].startswith(gone) for name in left)
         assert left["rtchart_symbol_gaps_closed_total", "binance", "repaired", "BTCUSDT"] == 0
+    finally:
+        metrics.close()
+
+
+def test_what_the_database_said_before_it_was_away_is_not_told_for_now() -> None:
+    of_database = {"rtchart_symbol_lag_seconds", *(f"rtchart_aggregation_last_run_{what}" for what in RUN)}
+    of_books = {
+        *("rtchart_symbol_gaps", "rtchart_symbol_oldest_gap_timestamp_seconds", "rtchart_symbol_completeness_ratio"),
+        "rtchart_database_bytes",
+    }
+    current = {"database": True, "books": True}
+    books = Books(gaps={BTC: Counter(open=1)}, open_since={BTC: 7_000}, completeness={BTC: 0.75}, bytes=10**9)
+    metrics = SymbolMetrics(
+        Known(
+            speeds=lambda: [(BTC, Speed(9.0, 0.01, 0.02))],
+            conditions=lambda: [(BTC, [Condition("Persisting", "Unknown", "", "DatabaseUnavailable", "")])],
+            ends=lambda: {BTC: Ends(1, 1)},
+            books=lambda: books,
+            run=lambda: Run(1_000, 3_500, 1, 1, None),
+            is_current=lambda: current["database"],
+            books_are_current=lambda: current["books"],
+            reaches=lambda: [(BTC, 86_400_000)],
+            capacity=8 * 10**9,
+        )
+    )
+    try:
+        every = samples()
+        assert {name for name, *_ in every} > of_database | of_books
+        current["books"] = False
+        assert samples() == {key: value for key, value in every.items() if key[0] not in of_books}, "the sweep fails"
+        current["database"] = False
+        left = {key: value for key, value in every.items() if key[0] not in of_books | of_database}
+        assert samples() == left and left["rtchart_symbol_gaps_closed_total", "binance", "absent", "BTCUSDT"] == 0
     finally:
         metrics.close()
