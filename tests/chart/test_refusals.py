@@ -38,6 +38,10 @@ from tests.chart.rendering import refusal, render
         ({"symbols": [{"symbol": "BTCUSDT", "interval": "1m"}]}, "/symbols/0"),
         ({"symbols": [{"symbol": "BTCUSDT", "retention": {"days": 1}}]}, "/symbols/0"),
         ({"imagePullSecrets": [{"name": "registry"}]}, "/imagePullSecrets/0"),
+        ({"web.podAnnotations": {"prometheus.io": {"scrape": False}}}, "at '/web/podAnnotations/prometheus.io': got object"),
+        ({"commonLabels": {"teams": ["charts"]}}, "at '/commonLabels/teams': got array"),
+        ({"monitoring.rules.labels": ["monitoring"]}, "at '/monitoring/rules/labels': got array"),
+        ({"monitoring.annotations": False}, "at '/monitoring': additional properties 'annotations'"),
     ],
 )
 def test_the_schema_names_the_key(values: dict[str, Any], said: str) -> None:
