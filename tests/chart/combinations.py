@@ -98,6 +98,8 @@ MATRIX: dict[str, dict[str, Any]] = {
         "web.ingress.enabled": True,
         "web.ingress.annotations": {"nginx.ingress.kubernetes.io/ssl-redirect": False},
         "web.service.annotations": {"example.org/idle": 3600},
+        "postgresql.persistence.size": 10**10,
+        "kafka.persistence.size": "10e9",
         **{f"{name}.nodeSelector": {"gpu": False} for name in EVERY_WORKLOAD},
         **{f"{name}.podLabels": {"tier": 1} for name in EVERY_WORKLOAD},
         **{f"{name}.podAnnotations": {"example.org/share": 12345678.5} for name in EVERY_WORKLOAD},

@@ -370,7 +370,7 @@ def test_the_account_of_each_workload(name: str) -> None:
 
 
 def test_what_is_no_string_is_written_out() -> None:
-    """Where Kubernetes takes strings alone: as annotations, labels and node selectors."""
+    """Where Kubernetes takes strings alone: as annotations, labels, node selectors, and sizes."""
     manifests = render(MATRIX["no strings where there have to be"])
     ingress = manifests["Ingress/rtchart-web"]["metadata"]["annotations"]
     assert ingress == {"nginx.ingress.kubernetes.io/ssl-redirect": "false"}
@@ -379,6 +379,13 @@ def test_what_is_no_string_is_written_out() -> None:
     pod = manifests.pod("Deployment/rtchart-web")
     assert (pod.labels["tier"], pod.annotations["example.org/share"]) == ("1", "12345678.5")
     assert pod.spec["nodeSelector"] == {"gpu": "false"}
+    sizes = [
+        claim["spec"]["resources"]["requests"]["storage"]
+        for each in manifests.of("StatefulSet")
+        for claim in each["spec"]["volumeClaimTemplates"]
+    ]
+    assert sorted(sizes) == ["10000000000", "10e9"]
+    assert manifests.pod("Deployment/rtchart-operator").environment["RTCHART_DATABASE_CAPACITY"] == "10000000000"
 
 
 def test_affinity_stands_instead_of_the_spread() -> None:
