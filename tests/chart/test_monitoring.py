@@ -147,5 +147,18 @@ def test_the_operator_knows_how_large_the_databases_disk_is() -> None:
 
     assert told({}) == "8Gi"
     assert told({"postgresql.persistence.size": "20Gi"}) == "20Gi"
+    assert told({"postgresql.persistence.size": "20Gi", "database.capacity": "40Gi"}) == "40Gi"
+    assert told({"database.capacity": 40_000_000_000}) == "40000000000"
     assert told(POSTGRESQL) is None
-    assert told({**POSTGRESQL, "externalPostgresql.capacity": "1Ti"}) == "1Ti"
+    assert told({**POSTGRESQL, "postgresql.persistence.size": "20Gi"}) is None, "there is no such volume"
+    assert told({**POSTGRESQL, "database.capacity": "1Ti"}) == "1Ti"
+
+
+def test_a_volume_that_was_enlarged_is_told_to_the_operator_alone() -> None:
+    """Claims of a StatefulSet are fixed: an upgrade that would change one is refused."""
+    # With Secrets of somebody else's nothing is random.
+    values = {"postgresql.existingSecret": "mine", "database.existingRolesSecret": "roles"}
+    before, after = render(values), render({**values, "database.capacity": "16Gi"})
+    changed = [before.title(old) for old, new in zip(before.objects, after.objects, strict=True) if old != new]
+    assert changed == ["Deployment/rtchart-operator"]
+    assert "StatefulSet/rtchart-postgresql" in after

@@ -42,7 +42,7 @@ from tests.chart.rendering import refusal, render
         ({"postgresql.persistence.size": 0}, "/postgresql/persistence/size"),
         ({"kafka.persistence.size": ""}, "/kafka/persistence/size"),
         ({"kafka.persistence.size": "-8Gi"}, "/kafka/persistence/size"),
-        ({"externalPostgresql.capacity": "as large as needed"}, "/externalPostgresql/capacity"),
+        ({"database.capacity": "as large as needed"}, "/database/capacity"),
         ({"web.podAnnotations": {"prometheus.io": {"scrape": False}}}, "at '/web/podAnnotations/prometheus.io': got object"),
         ({"commonLabels": {"teams": ["charts"]}}, "at '/commonLabels/teams': got array"),
         ({"monitoring.rules.labels": ["monitoring"]}, "at '/monitoring/rules/labels': got array"),

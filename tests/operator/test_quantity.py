@@ -100,7 +100,7 @@ def test_helm_takes_what_the_operator_takes(text: str) -> None:
     for section in ("postgresql", "kafka"):
         volume = sections[section]["properties"]["persistence"]["properties"]["size"]
         assert jsonschema.Draft7Validator(volume).is_valid(text) is read
-    capacity = sections["externalPostgresql"]["properties"]["capacity"]
+    capacity = sections["database"]["properties"]["capacity"]
     assert jsonschema.Draft7Validator(capacity).is_valid(text) is (read or text == "")
 
 
