@@ -107,6 +107,22 @@ def test_the_pod_monitor_finds_each_of_them_by_its_port() -> None:
     assert found == {f"Deployment/rtchart-{name}" for name in services}
 
 
+def test_the_pod_monitor_says_how_they_are_asked() -> None:
+    relabelings = [{"sourceLabels": ["__meta_kubernetes_pod_node_name"], "targetLabel": "node"}]
+    dropped = [{"sourceLabels": ["__name__"], "regex": "python_.*", "action": "drop"}]
+    manifests = render(
+        {
+            "monitoring.podMonitor.enabled": True,
+            "monitoring.podMonitor.scrapeTimeout": "500ms",
+            "monitoring.podMonitor.relabelings": relabelings,
+            "monitoring.podMonitor.metricRelabelings": dropped,
+        }
+    )
+    (endpoint,) = manifests["PodMonitor/rtchart"]["spec"]["podMetricsEndpoints"]
+    assert (endpoint["interval"], endpoint["scrapeTimeout"]) == ("10s", "500ms")
+    assert (endpoint["relabelings"], endpoint["metricRelabelings"]) == (relabelings, dropped)
+
+
 def test_the_alerts_are_those_of_the_plain_file() -> None:
     manifests = render({"monitoring.rules.enabled": True, "monitoring.rules.labels": {"release": "monitoring"}})
     rule = manifests["PrometheusRule/rtchart"]

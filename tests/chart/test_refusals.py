@@ -47,6 +47,9 @@ from tests.chart.rendering import refusal, render
         ({"commonLabels": {"teams": ["charts"]}}, "at '/commonLabels/teams': got array"),
         ({"monitoring.rules.labels": ["monitoring"]}, "at '/monitoring/rules/labels': got array"),
         ({"monitoring.annotations": False}, "at '/monitoring': additional properties 'annotations'"),
+        ({"monitoring.podMonitor.interval": "often"}, "/monitoring/podMonitor/interval"),
+        ({"monitoring.podMonitor.scrapeTimeout": "10"}, "/monitoring/podMonitor/scrapeTimeout"),
+        ({"monitoring.podMonitor.relabelings": ["drop"]}, "/monitoring/podMonitor/relabelings/0"),
     ],
 )
 def test_the_schema_names_the_key(values: dict[str, Any], said: str) -> None:
