@@ -2,8 +2,8 @@
 
 Above each value stands its comment, ``# -- what it is``. What its default does not tell of its type stands in the line after
 it, as JSON Schema: ``# @schema {"enum": ["a", "b"]}``, in which ``{"$symbol": true}`` is a Symbol's spec, by its definition,
-with a name. An object with values in it is closed: a key that is not there is a mistake. An empty object or list takes
-whatever Kubernetes takes.
+with a name, ``{"$size": true}`` bytes as Kubernetes writes them, and ``{"$strings": true}`` labels or annotations. An object
+with values in it is closed: a key that is not there is a mistake. An empty object or list takes whatever Kubernetes takes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from rtchart_operator.quantity import PATTERN
 
 CHART = Path(__file__).resolve().parent.parent / "charts" / "rtchart"
 DEFINITION = CHART / "crds" / "symbols.rtchart.dev.yaml"
@@ -51,7 +53,7 @@ def read(text: str) -> Iterator[Value]:
     for number, line in enumerate(text.splitlines(), 1):
         if found := _COMMENT.match(line):
             if found["text"].startswith("@schema "):
-                refinement = json.loads(found["text"].removeprefix("@schema "), object_hook=_symbol)
+                refinement = json.loads(found["text"].removeprefix("@schema "), object_hook=_unfolded)
             elif found["text"].startswith("-- "):
                 comment = [found["text"].removeprefix("-- ")]
             elif comment:
@@ -71,10 +73,22 @@ def read(text: str) -> Iterator[Value]:
             comment, refinement = [], None
 
 
-def _symbol(part: dict[str, Any]) -> dict[str, Any]:
-    """A Symbol's spec in place of its mark: which fields there are, and their types. The API server holds them to the rest."""
-    if "$symbol" not in part:
-        return part
+def _unfolded(part: dict[str, Any]) -> dict[str, Any]:
+    """What a mark stands for, in its place."""
+    match part:
+        case {"$symbol": True}:
+            return _symbol()
+        case {"$size": True}:
+            # A number is one of bytes: YAML has no quotes around 10737418240.
+            return {"type": ["string", "integer"], "pattern": PATTERN, "minimum": 1}
+        case {"$strings": True}:
+            # What is no string yet the chart writes out, null it leaves out.
+            return {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
+    return part
+
+
+def _symbol() -> dict[str, Any]:
+    """A Symbol's spec: which fields there are, and their types. The API server holds them to the rest."""
     version = yaml.safe_load(DEFINITION.read_text(encoding="utf-8"))["spec"]["versions"][0]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
     closed = _shape(spec)

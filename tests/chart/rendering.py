@@ -20,6 +20,17 @@ NAMESPACE = "market"
 Object = Mapping[str, Any]
 
 
+class _Strict(yaml.CSafeLoader):
+    """YAML as Kubernetes takes it when it is strict: a key that is there twice is a mistake."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key) for key, _ in node.value]
+        if len(keys) != len(set(keys)):
+            twice = sorted({key for key in keys if keys.count(key) > 1})
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} is there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 class Pod(NamedTuple):
     """The pod of a workload, as a template or by itself."""
 
@@ -88,16 +99,16 @@ def helm(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(("helm", *arguments), input=stdin, capture_output=True, text=True, check=False)
 
 
-def render(values: Mapping[str, Any] | None = None, *files: Path) -> Manifests:
-    """The release ``rtchart`` with these values, whose keys are paths: ``{"web.replicas": 3}``."""
-    return _render(json.dumps(_nested(values or {})), files)
+def render(values: Mapping[str, Any] | None = None, *files: Path, api_versions: tuple[str, ...] = ()) -> Manifests:
+    """The release ``rtchart`` with these values, whose keys are paths: ``{"web.replicas": 3}``, where these kinds are known."""
+    return _render(json.dumps(_nested(values or {})), files, api_versions)
 
 
 @functools.cache
-def _render(values: str, files: tuple[Path, ...]) -> Manifests:
-    answer = _template(values, files)
+def _render(values: str, files: tuple[Path, ...], api_versions: tuple[str, ...]) -> Manifests:
+    answer = _template(values, files, api_versions)
     assert answer.returncode == 0, answer.stderr
-    return Manifests([each for each in yaml.load_all(answer.stdout, yaml.CSafeLoader) if each])
+    return Manifests([each for each in yaml.load_all(answer.stdout, _Strict) if each])
 
 
 def refusal(values: Mapping[str, Any]) -> str:
@@ -107,8 +118,8 @@ def refusal(values: Mapping[str, Any]) -> str:
     return answer.stderr
 
 
-def _template(values: str, files: tuple[Path, ...]) -> subprocess.CompletedProcess[str]:
-    more = [f"--values={file}" for file in files]
+def _template(values: str, files: tuple[Path, ...], api_versions: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    more = [*(f"--values={file}" for file in files), *(f"--api-versions={each}" for each in api_versions)]
     return helm("template", "rtchart", str(CHART), "--namespace", NAMESPACE, *more, "--values", "-", stdin=values)
 
 

@@ -40,6 +40,7 @@ def test_an_example_is_for_production(example: Path) -> None:
     assert environment["RTCHART_REPLICATION_FACTOR"] == "3"
     assert environment["RTCHART_KAFKA_SECURITY"] in ("ssl", "sasl_ssl")
     assert "sslmode=verify-full" in environment["RTCHART_DATABASE"]
+    assert environment["RTCHART_DATABASE_CAPACITY"] == "100Gi", "or nobody is told before the disk is full"
 
 
 def test_an_example_is_for_prometheus_and_grafana() -> None:

@@ -44,6 +44,17 @@ def test_it_has_the_seven_labels_a_place_and_a_name_that_fits(manifests: Manifes
     )
 
 
+def test_labels_annotations_and_node_selectors_are_strings(manifests: Manifests) -> None:
+    """Kubernetes takes no others."""
+    for each in manifests.objects:
+        metadata = each["metadata"]
+        told = [*metadata["labels"].items(), *metadata.get("annotations", {}).items()]
+        assert not [pair for pair in told if not isinstance(pair[1], str)], Manifests.title(each)
+    for pod in manifests.pods():
+        told = [*pod.labels.items(), *pod.annotations.items(), *pod.spec.get("nodeSelector", {}).items()]
+        assert not [pair for pair in told if not isinstance(pair[1], str)], pod.owner
+
+
 def test_every_pod_keeps_to_the_restricted_profile(manifests: Manifests) -> None:
     """Kubernetes, Pod Security Standards; and a root file system that is read only."""
     for pod in manifests.pods():

@@ -38,6 +38,18 @@ from tests.chart.rendering import refusal, render
         ({"symbols": [{"symbol": "BTCUSDT", "interval": "1m"}]}, "/symbols/0"),
         ({"symbols": [{"symbol": "BTCUSDT", "retention": {"days": 1}}]}, "/symbols/0"),
         ({"imagePullSecrets": [{"name": "registry"}]}, "/imagePullSecrets/0"),
+        ({"postgresql.persistence.size": "8GB"}, "/postgresql/persistence/size"),
+        ({"postgresql.persistence.size": 0}, "/postgresql/persistence/size"),
+        ({"kafka.persistence.size": ""}, "/kafka/persistence/size"),
+        ({"kafka.persistence.size": "-8Gi"}, "/kafka/persistence/size"),
+        ({"database.capacity": "as large as needed"}, "/database/capacity"),
+        ({"web.podAnnotations": {"prometheus.io": {"scrape": False}}}, "at '/web/podAnnotations/prometheus.io': got object"),
+        ({"commonLabels": {"teams": ["charts"]}}, "at '/commonLabels/teams': got array"),
+        ({"monitoring.rules.labels": ["monitoring"]}, "at '/monitoring/rules/labels': got array"),
+        ({"monitoring.annotations": False}, "at '/monitoring': additional properties 'annotations'"),
+        ({"monitoring.podMonitor.interval": "often"}, "/monitoring/podMonitor/interval"),
+        ({"monitoring.podMonitor.scrapeTimeout": "10"}, "/monitoring/podMonitor/scrapeTimeout"),
+        ({"monitoring.podMonitor.relabelings": ["drop"]}, "/monitoring/podMonitor/relabelings/0"),
     ],
 )
 def test_the_schema_names_the_key(values: dict[str, Any], said: str) -> None:

@@ -369,6 +369,25 @@ def test_the_account_of_each_workload(name: str) -> None:
     assert made and all(each.startswith(f"rtchart-{name}") for each in used)
 
 
+def test_what_is_no_string_is_written_out() -> None:
+    """Where Kubernetes takes strings alone: as annotations, labels, node selectors, and sizes."""
+    manifests = render(MATRIX["no strings where there have to be"])
+    ingress = manifests["Ingress/rtchart-web"]["metadata"]["annotations"]
+    assert ingress == {"nginx.ingress.kubernetes.io/ssl-redirect": "false"}
+    assert manifests["Service/rtchart-web"]["metadata"]["annotations"] == {"example.org/idle": "3600"}
+    assert manifests["ServiceAccount/rtchart-web"]["metadata"]["annotations"] == {"example.org/workload": "true"}
+    pod = manifests.pod("Deployment/rtchart-web")
+    assert (pod.labels["tier"], pod.annotations["example.org/share"]) == ("1", "12345678.5")
+    assert pod.spec["nodeSelector"] == {"gpu": "false"}
+    sizes = [
+        claim["spec"]["resources"]["requests"]["storage"]
+        for each in manifests.of("StatefulSet")
+        for claim in each["spec"]["volumeClaimTemplates"]
+    ]
+    assert sorted(sizes) == ["10000000000", "10e9"]
+    assert manifests.pod("Deployment/rtchart-operator").environment["RTCHART_DATABASE_CAPACITY"] == "10000000000"
+
+
 def test_affinity_stands_instead_of_the_spread() -> None:
     assert "topologySpreadConstraints" in render().pod("Deployment/rtchart-web").spec
     affinity = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}

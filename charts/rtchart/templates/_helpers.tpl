@@ -15,32 +15,46 @@
 {{- end }}
 {{- end }}
 
-{{/* Labels. Arguments: root, component. ------------------------------------------------------------------------------- */}}
+{{/* Labels and annotations. ------------------------------------------------------------------------------------------- */}}
 
+{{/* A scalar as a string. Helm's numbers are floats, which JSON alone writes out (12345678.5, not 1.23456785e+07). */}}
+{{- define "rtchart.text" -}}
+{{ kindIs "string" . | ternary . (toJson .) }}
+{{- end }}
+
+{{/* Maps as one of strings: Kubernetes takes no others for labels and annotations. Of the same key the last in the list stays; not
+by `merge`, to which what is false or empty is not there. */}}
+{{- define "rtchart.strings" -}}
+{{- $all := dict }}
+{{- range . }}
+{{- range $key, $value := . }}
+{{- if not (kindIs "invalid" $value) }}{{ $_ := set $all $key (include "rtchart.text" $value) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if $all }}{{ toYaml $all }}{{ end }}
+{{- end }}
+
+{{/* What selectors choose by, which no other label stands before. Arguments: root, component. */}}
 {{- define "rtchart.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "rtchart.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "rtchart.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{/* Of an object. Arguments: root, component, labels (more). */}}
 {{- define "rtchart.labels" -}}
-{{ include "rtchart.selectorLabels" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: rtchart
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- include "rtchart.strings" (list
+  (dict "app.kubernetes.io/version" .root.Chart.AppVersion
+    "app.kubernetes.io/part-of" "rtchart"
+    "app.kubernetes.io/managed-by" .root.Release.Service
+    "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_"))
+  .root.Values.commonLabels .labels (include "rtchart.selectorLabels" . | fromYaml)) }}
 {{- end }}
 
-{{/* Without the chart's version, which alone is no reason to start a pod anew. */}}
+{{/* Of a pod. Without the chart's version, which alone is no reason to start it anew. Arguments: root, component, workload. */}}
 {{- define "rtchart.podLabels" -}}
-{{ include "rtchart.selectorLabels" . }}
-app.kubernetes.io/part-of: rtchart
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- include "rtchart.strings" (list (dict "app.kubernetes.io/part-of" "rtchart")
+  .root.Values.commonLabels .workload.podLabels (include "rtchart.selectorLabels" . | fromYaml)) }}
 {{- end }}
 
 {{/* metadata of an object. Arguments: root, component, name (the end of it; may be empty), labels (more), annotations. */}}
@@ -49,12 +63,9 @@ name: {{ include "rtchart.fullname" .root }}{{ with .name }}-{{ . }}{{ end }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "rtchart.labels" . | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- with .annotations }}
+{{- with include "rtchart.strings" (list .annotations) }}
 annotations:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -105,17 +116,15 @@ environment is made of. */}}
 {{- define "rtchart.podMetadata" -}}
 labels:
   {{- include "rtchart.podLabels" . | nindent 2 }}
-  {{- with .workload.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- $annotations := .workload.podAnnotations }}
-{{- if and .probes .root.Values.monitoring.annotations (not .root.Values.monitoring.podMonitor.enabled) }}
-{{- $annotations = merge (dict) $annotations (dict "prometheus.io/scrape" "true" "prometheus.io/port" "9090" "prometheus.io/path" "/metrics") }}
+{{- $scrape := dict }}
+{{- if and .probes .root.Values.monitoring.scrapeAnnotations (not .root.Values.monitoring.podMonitor.enabled) }}
+{{- $scrape = dict "prometheus.io/scrape" "true" "prometheus.io/port" "9090" "prometheus.io/path" "/metrics" }}
 {{- end }}
-{{- with .checksum }}{{ $annotations = merge (dict "checksum/environment" .) $annotations }}{{ end }}
-{{- with $annotations }}
+{{- $checksum := dict }}
+{{- with .checksum }}{{ $checksum = dict "checksum/environment" . }}{{ end }}
+{{- with include "rtchart.strings" (list $scrape .workload.podAnnotations $checksum) }}
 annotations:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -131,9 +140,9 @@ imagePullSecrets:
   - name: {{ . }}
   {{- end }}
 {{- end }}
-{{- with .workload.nodeSelector }}
+{{- with include "rtchart.strings" (list .workload.nodeSelector) }}
 nodeSelector:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
 {{- with .workload.tolerations }}
 tolerations:
