@@ -24,7 +24,7 @@ import uvloop
 from quart import Quart, websocket
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
-from bench.silence import silence
+from bench import instrumentation
 from rtchart.core.kline import Kline
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.process.clock import now_ms, now_us
@@ -43,8 +43,6 @@ from rtchart.web.page import Site
 from rtchart.web.views import Views
 
 CONTENDERS = ("ours", "quart", "websockets")
-SILENT = "silent"
-"""Ours without its metrics, for `bench.metrics`."""
 TICKS_A_SECOND = 60
 TEXT = json.dumps({"op": "candle", "padding": "x" * 520})  # as long as one of ours
 
@@ -136,18 +134,21 @@ async def _quart(app: Quart, port: asyncio.Future[int]) -> None:
 
 
 async def contend(name: str) -> None:
-    """Serve on a free port (first line of output); each line of input drives a round, and its CPU seconds are printed."""
+    """Serve on a free port (first line of output). Each line of input drives a round, and its CPU seconds are printed, or with
+    ``counted`` those of them that metrics have."""
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    tick = await {"ours": ours, SILENT: ours, "quart": quart, "websockets": websockets}[name](port)
+    tick = await {"ours": ours, "quart": quart, "websockets": websockets}[name](port)
     print(await port, flush=True)
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        changes, seconds = json.loads(line)
+        changes, seconds, *counted = json.loads(line)
         began, cpu = time.monotonic(), time.process_time()
-        for number in range(round(seconds * TICKS_A_SECOND)):
-            tick(changes)
-            await asyncio.sleep(max(0.0, began + (number + 1) / TICKS_A_SECOND - time.monotonic()))
-        print(time.process_time() - cpu, flush=True)
+        none: instrumentation.Calls = {}
+        with instrumentation.counted() if counted else contextlib.nullcontext(none) as calls:
+            for number in range(round(seconds * TICKS_A_SECOND)):
+                tick(changes)
+                await asyncio.sleep(max(0.0, began + (number + 1) / TICKS_A_SECOND - time.monotonic()))
+        print(instrumentation.seconds(calls) if counted else time.process_time() - cpu, flush=True)
 
 
 # ── clients ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,13 +269,12 @@ if __name__ == "__main__":
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=2.5)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--contend", choices=(*CONTENDERS, SILENT), help=argparse.SUPPRESS)
+    parser.add_argument("--contend", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--read", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--subscriptions", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.contend:
-        with silence() if given.contend == SILENT else contextlib.nullcontext():
-            uvloop.run(contend(given.contend))
+        uvloop.run(contend(given.contend))
     elif given.read:
         uvloop.run(read(given.read, given.clients, given.subscriptions))
     else:

@@ -2,14 +2,16 @@
 
     python -m bench.metrics [--symbols 1500] [--rounds 7]
 
-The same code runs with and without its metrics, in turns: the producer from the bytes of a frame to what is handed to Kafka's
-client, in reads of one frame and of five hundred; the web server as in `bench.fanout`. Then one scrape of the operator.
+The share of the CPU time that calls of metrics have (`bench.instrumentation`): in the producer from the bytes of a frame to
+what is handed to Kafka's client, in reads of one frame and of five hundred; in the web server as in `bench.fanout`. Then one
+scrape of the operator.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import statistics
 import time
@@ -19,9 +21,9 @@ from collections.abc import Iterable, Mapping
 import uvloop
 from prometheus_client import CollectorRegistry, generate_latest
 
+from bench import instrumentation
 from bench.fanout import TICKS_A_SECOND, Child
 from bench.producer import decode, frames
-from bench.silence import silence
 from rtchart.core.gap import GapState
 from rtchart.core.interval import SECOND
 from rtchart.core.kline import Identity
@@ -84,6 +86,7 @@ async def produce(material: list[bytes], symbols: int, read: int) -> float:
         track.recorded = True
         track.listed = Listed("trading")
     reader = FrameReader("binance", dict.fromkeys(names, 1))
+    gc.collect()
     began = time.process_time()
     for at in range(0, len(material), read):
         klines = decode(reader, material[at : at + read])
@@ -97,37 +100,26 @@ async def produce(material: list[bytes], symbols: int, read: int) -> float:
 async def cost_of_producer(symbols: int, rounds: int) -> None:
     material = frames(symbols, 20)
     for read in (1, 500):
-        shares = []
-        for turn in range(rounds + 1):
-            with silence():
-                without = await produce(material, symbols, read)
-            whole = await produce(material, symbols, read)
-            if turn:  # the first one warms up
-                shares.append(1 - without / whole)
-        print(f"producer, reads of {read:3} frames: {100 * statistics.median(shares):5.1f} % of its CPU time are for metrics")
+        with instrumentation.counted() as calls:
+            await produce(material, symbols, read)
+        whole = [await produce(material, symbols, read) for _ in range(rounds)]
+        share = instrumentation.seconds(calls) / statistics.median(whole)
+        print(f"producer, reads of {read:3} frames: {100 * share:5.1f} % of its CPU time are for metrics")
 
 
 async def cost_of_web(rounds: int, clients: int = 200, seconds: float = 2.0) -> None:
-    names = ("ours", "silent")
     children: list[Child] = []
     try:
-        servers, readers = {}, {}
-        for name in names:
-            servers[name] = await Child.start("--contend", name)
-            children.append(servers[name])
-            readers[name] = await Child.start("--read", await servers[name].line(), "--clients", clients, "--subscriptions", 1)
-            children.append(readers[name])
-            assert await readers[name].line() == "connected"
-        shares = []
-        for turn in range(rounds + 1):
-            cpu = {name: float(await servers[name].ask(json.dumps([1, seconds]))) for name in names}
-            if turn:
-                shares.append(1 - cpu["silent"] / cpu["ours"])
+        children.append(server := await Child.start("--contend", "ours"))
+        children.append(reader := await Child.start("--read", await server.line(), "--clients", clients, "--subscriptions", 1))
+        assert await reader.line() == "connected"
+        whole = [float(await server.ask(json.dumps([1, seconds]))) for _ in range(rounds)]
+        of_metrics = float(await server.ask(json.dumps([1, seconds, "counted"])))
     finally:
         for child in children:
             await child.end()
     what = f"{clients} sockets, {TICKS_A_SECOND} ticks/s"
-    print(f"web server, {what}: {100 * statistics.median(shares):5.1f} % of its CPU time are for metrics")
+    print(f"web server, {what}: {100 * of_metrics / statistics.median(whole):5.1f} % of its CPU time are for metrics")
 
 
 def scrape_of_operator(symbols: int) -> None:

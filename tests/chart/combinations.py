@@ -64,6 +64,7 @@ MATRIX: dict[str, dict[str, Any]] = {
         "monitoring.rules.enabled": True,
         "monitoring.dashboards.enabled": True,
         "networkPolicy.enabled": True,
+        "tracing.endpoint": "http://collector.observability:4318",
     },
     "all that is on, off": {"podDisruptionBudget.enabled": False, "rbac.create": False, "symbols": []},
     "a node of its own": {

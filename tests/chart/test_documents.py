@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from scripts import chart
+from scripts.dashboards import DASHBOARDS
 
 from rtchart import __version__
 from tests.chart.combinations import MATRIX
@@ -47,7 +48,7 @@ def test_an_example_is_for_prometheus_and_grafana() -> None:
     manifests = render(None, MONITORING)
     for title in ("PodMonitor/rtchart", "PrometheusRule/rtchart"):
         assert manifests[title]["metadata"]["labels"]["release"] == "monitoring"
-    assert len(manifests.of("ConfigMap")) == 3
+    assert len(manifests.of("ConfigMap")) == len(DASHBOARDS)
 
 
 def notes(**values: str) -> str:

@@ -284,6 +284,32 @@ def test_network_policies_are_of_every_pod_and_let_through_what_is_needed() -> N
     assert [{"port": 9093}, {"port": 9094}] in [rule["ports"] for rule in elsewhere]
 
 
+def test_traces_go_to_a_collector_if_there_is_one() -> None:
+    of = {name: f"Deployment/rtchart-{name}" for name in ("producer-binance", "inserter", "web", "operator")}
+    for title in of.values():
+        assert not {"RTCHART_OTLP_ENDPOINT", "RTCHART_TRACE_ONE_IN"} & render().pod(title).environment.keys()
+    there = {"tracing.endpoint": "http://collector.observability:4318", "tracing.oneIn": 20}
+    environments = {name: render(there).pod(title).environment for name, title in of.items()}
+    for name in ("producer-binance", "inserter", "web"):
+        assert environments[name]["RTCHART_OTLP_ENDPOINT"] == "http://collector.observability:4318"
+    assert environments["producer-binance"]["RTCHART_TRACE_ONE_IN"] == "20"
+    assert "RTCHART_OTLP_ENDPOINT" not in environments["operator"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [("http://collector:4318", 4318), ("https://collector.example.org/otlp", 443), ("http://[fd00::1]", 80)],
+)
+def test_a_network_policy_lets_traces_out(endpoint: str, port: int) -> None:
+    manifests = render({"networkPolicy.enabled": True, "tracing.endpoint": endpoint})
+    allowed = {
+        each["metadata"]["name"].removeprefix("rtchart-")
+        for each in manifests.of("NetworkPolicy")
+        if {"ports": [{"port": port}]} in each["spec"]["egress"]
+    }
+    assert allowed == {"producer-binance", "inserter", "web"}
+
+
 def test_the_operators_rights_end_at_its_namespace() -> None:
     manifests = render()
     (role,) = (each for each in manifests.of("Role") if each["metadata"]["name"] == "rtchart-operator")

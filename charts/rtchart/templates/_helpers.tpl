@@ -164,6 +164,18 @@ topologySpreadConstraints:
 {{- end }}
 {{- end }}
 
+{{/* What says where traces go, as a JSON list of variables. Arguments: root, chooses (whether it is who says of what). */}}
+{{- define "rtchart.tracing.env" -}}
+{{- $env := list }}
+{{- with .root.Values.tracing.endpoint }}
+{{- $env = append $env (dict "name" "RTCHART_OTLP_ENDPOINT" "value" .) }}
+{{- if $.chooses }}
+{{- $env = append $env (dict "name" "RTCHART_TRACE_ONE_IN" "value" ($.root.Values.tracing.oneIn | int64 | toString)) }}
+{{- end }}
+{{- end }}
+{{- toJson $env }}
+{{- end }}
+
 {{/*
 The pod of a service of ours. Arguments:
   root, component, workload (its values)

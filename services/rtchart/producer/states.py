@@ -121,7 +121,7 @@ async def keep_exporting(producer: Producer, rest: Rest) -> None:
         metrics.MISSING.set(sum(end - start for ledger in ledgers for start, end in ledger.gaps) / SECOND)
         left = [end - start for track in producer.tracks.values() for start, end in track.minutes.left]
         metrics.VENUE_KLINES_LEFT.set(sum(left) / MINUTE)
-        metrics.IN_FLIGHT.set(producer.outbox.in_flight)
+        producer.outbox.export()
         metrics.RATE_LIMIT_USED.set(rest.used)
         if now is not None:
             metrics.CLOCK_OFFSET.set((now_ms() - now) / SECOND)
