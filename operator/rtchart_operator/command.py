@@ -145,6 +145,7 @@ async def serve(
             pipeline.follow_streams(),
             storage.keep_looking(),
             storage.keep_sweeping(),
+            storage.keep_counting(),
             speeds.follow(),
             keep_reporting(),
         )

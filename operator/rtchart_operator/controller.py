@@ -274,8 +274,8 @@ class Controller:
                 last_minute=ends.last_minute if ends else None,
                 unaggregated=storage.books.unaggregated.get(identity, 0),
             ),
-            swept=storage.swept,
-            sweep_away=storage.sweep_away,
+            swept=storage.swept and storage.books.at > 0,
+            sweep_away=storage.sweep_away or storage.count_away,
             run_error=(storage.run.error if storage.run else None) or "",
         )
 

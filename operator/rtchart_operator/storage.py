@@ -24,10 +24,11 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 2.0
 """Seconds between looks at how far each symbol is stored: a new one is to be Ready soon after it is."""
 SWEEP_EVERY = 60.0
-BOOKS_HOLD = 3 * SWEEP_EVERY
-"""Seconds for which the books are taken for what is: a count may fail once, or a sweep take long."""
 SWEEP_SOON = 5.0
 """… when the data of deleted symbols had to wait."""
+COUNT_EVERY = 60.0
+BOOKS_HOLD = 3 * COUNT_EVERY
+"""Seconds for which the books are taken for what is: a count may fail once or twice."""
 RETRY = 3.0
 ANSWER = 20.0
 """Seconds that the database has for a look; less than what is stored may lag, which it is not to be taken for."""
@@ -37,7 +38,7 @@ WORK = 900.0
 
 @dataclass(frozen=True)
 class Books:
-    """What is looked at once a minute, with the sweep."""
+    """What is counted once a minute."""
 
     at: int = 0
     """When (ms) it was."""
@@ -77,6 +78,8 @@ class Storage:
         self.swept = False
         self.sweep_away = ""
         """Why the last sweep did not end; empty if it did."""
+        self.count_away = ""
+        """… and the last count."""
 
     @property
     def is_current(self) -> bool:
@@ -85,7 +88,7 @@ class Storage:
 
     @property
     def books_are_current(self) -> bool:
-        """Whether ``books`` are: they also grow old while only the sweep or the count fails."""
+        """Whether ``books`` are: they also grow old while only the count fails."""
         return self.is_current and self._clock() - self.books.at <= BOOKS_HOLD * SECOND
 
     async def keep_looking(self) -> None:
@@ -108,7 +111,7 @@ class Storage:
             await asyncio.sleep(RETRY)
 
     async def keep_sweeping(self) -> None:
-        """Sweep now and each minute, and count, for ever."""
+        """Sweep now and each minute, for ever."""
         await self._migrated.wait()
         while True:
             pause = SWEEP_EVERY
@@ -117,7 +120,6 @@ class Storage:
                     with within(connection, WORK):
                         if await self._sweep(connection):
                             pause = SWEEP_SOON
-                    await self._count(connection)
                 self.swept, self.sweep_away = True, ""
             except Exception as error:
                 if not is_outage(error):
@@ -126,6 +128,22 @@ class Storage:
                 log.warning("could not sweep; it is tried again in a minute", extra=fields(error=self.sweep_away))
             self._changed()
             await asyncio.sleep(pause)
+
+    async def keep_counting(self) -> None:
+        """Count now and each minute, for ever: beside the sweep, which may take long when much is too old."""
+        await self._migrated.wait()
+        while True:
+            try:
+                async with self._connection() as connection:
+                    await self._count(connection)
+                self.count_away = ""
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                self.count_away = str(error) or repr(error)
+                log.warning("could not count; it is tried again in a minute", extra=fields(error=self.count_away))
+            self._changed()
+            await asyncio.sleep(COUNT_EVERY)
 
     async def erase(self, identity: Identity, epoch: int) -> str:
         """Delete what is stored of a symbol whose life ``epoch`` ended; why it is not gone yet, empty when it is."""

@@ -9,7 +9,7 @@ import pytest
 
 from rtchart.broker import publisher as publishing
 from rtchart.broker.cluster import Cluster
-from rtchart.broker.publisher import Mark, Publisher
+from rtchart.broker.publisher import BeginTrace, Publisher
 from rtchart.broker.topics import KLINES
 from rtchart.core.kline import Kline
 from rtchart.core.messages import decode_kline_message
@@ -19,13 +19,17 @@ from tests.waiting import wait_until
 
 
 class Batch:
-    """Records as they were appended."""
+    """Records as they were appended; it has room for so many."""
+
+    ROOM = 5
 
     def __init__(self) -> None:
         self.times: list[int] = []
         self.headers: list[Headers] = []
 
-    def append(self, *, key: bytes, value: bytes, timestamp: int, headers: Headers) -> object:
+    def append(self, *, key: bytes, value: bytes, timestamp: int, headers: Headers) -> object | None:
+        if len(self.times) == self.ROOM:
+            return None
         message = decode_kline_message(value)
         assert isinstance(message, Kline)
         self.times.append(message.open_time)
@@ -61,9 +65,9 @@ def second(number: int) -> Kline:
     return kline(number * 1_000)
 
 
-def made(linger: float = 0.0, mark: Mark | None = None) -> tuple[Client, Publisher]:
+def made(linger: float = 0.0, begin_trace: BeginTrace | None = None) -> tuple[Client, Publisher]:
     client: Any = Client()
-    return client, Publisher(client, Cluster("localhost:1"), KLINES, linger=linger, mark=mark)
+    return client, Publisher(client, Cluster("localhost:1"), KLINES, linger=linger, begin_trace=begin_trace)
 
 
 class Traced:
@@ -139,7 +143,7 @@ async def test_leaving_sends_what_waits() -> None:
 
 async def test_a_trace_goes_with_its_kline_and_ends_with_kafkas_answer() -> None:
     traces = {2_000: Traced(), 3_000: Traced()}
-    client, publisher = made(mark=lambda kline, published_us, partition: traces.get(kline.open_time))
+    client, publisher = made(begin_trace=lambda kline, published_us, partition: traces.get(kline.open_time))
     publisher.publish([second(1), second(2)])
     await wait_until(lambda: client.sent)
     assert client.headers == [[[], list(Traced.headers)]]
@@ -151,3 +155,14 @@ async def test_a_trace_goes_with_its_kline_and_ends_with_kafkas_answer() -> None
     client.refuse(OSError("gone"))
     await wait_until(lambda: traces[3_000].ended)
     assert traces[3_000].ended == ["OSError('gone')"]
+
+
+async def test_a_trace_goes_with_its_kline_into_the_next_batch_when_one_is_full() -> None:
+    client, publisher = made(begin_trace=lambda kline, published_us, partition: Traced() if kline.open_time == 6_000 else None)
+    publisher.publish([second(number) for number in range(1, 8)])
+    await wait_until(lambda: len(client.sent) == 2)
+    assert client.sent == [[1_000, 2_000, 3_000, 4_000, 5_000], [6_000, 7_000]]
+    assert client.headers[1] == [list(Traced.headers), []]
+    client.acknowledge()
+    client.acknowledge()
+    await publisher.flush()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.kube import proxied
+from tests.e2e.panels import Panels
 from tests.e2e.release import Measured, Release, namespace
 from tests.operator import cluster
 from tests.page.conftest import browser, page, vendored
@@ -25,6 +26,7 @@ ORDER = (
     "test_symbols",
     "test_operations",
     "test_monitoring",
+    "test_runbooks",
     "test_external",
     "test_kills",
     "test_outage",
@@ -78,6 +80,12 @@ async def release(place: Release) -> Release:
     """A release, installed from nothing, that the tests share. A test leaves BTCUSDT and ETHUSDT streaming."""
     await place.install()
     return place
+
+
+@pytest.fixture(scope="session")
+def panels() -> Panels:
+    """Of the dashboards: what they drew in all tests together."""
+    return Panels()
 
 
 @pytest.fixture

@@ -26,6 +26,8 @@ SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 WORKLOADS = ("producer", "inserter", "aggregator", "web", "operator", "sim")
 HISTORY_HOURS = 3
+CONTROL = 9011
+"""The simulated exchange's control port."""
 # So little, that two releases fit on a machine of two cores.
 _REQUESTS = {"resources": {"requests": {"cpu": "10m", "memory": "64Mi"}}}
 VALUES: dict[str, Any] = {
@@ -34,7 +36,7 @@ VALUES: dict[str, Any] = {
     "symbols": list(SYMBOLS),
     **{name: _REQUESTS for name in WORKLOADS},
     "producer": {**_REQUESTS, "historyHours": HISTORY_HOURS},
-    "sim": {**_REQUESTS, "extraEnv": [{"name": "RTCHART_CONTROL_PORT", "value": "9011"}]},
+    "sim": {**_REQUESTS, "extraEnv": [{"name": "RTCHART_CONTROL_PORT", "value": str(CONTROL)}]},
     "kafka": {"resources": {"requests": {"cpu": "50m", "memory": "256Mi"}}},
     "postgresql": {"resources": {"requests": {"cpu": "50m", "memory": "128Mi"}}},
 }
@@ -183,6 +185,14 @@ async def namespace(context: str, proxy: str) -> AsyncIterator[Release]:
         yield release
     finally:
         await asyncio.shield(_delete(release))
+
+
+@asynccontextmanager
+async def control(release: Release) -> AsyncIterator[int]:
+    """A port of this machine that leads to the simulated exchange's control endpoint."""
+    (pod,) = await release.pods("sim")
+    async with forwarded(release.context, release.namespace, f"pod/{pod['metadata']['name']}", CONTROL) as port:
+        yield port
 
 
 async def _delete(release: Release) -> None:

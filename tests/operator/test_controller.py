@@ -119,6 +119,7 @@ class Ground:
             self.pipeline.keep_probing(),
             self.storage.keep_looking(),
             self.storage.keep_sweeping(),
+            self.storage.keep_counting(),
             self.controller.keep_sweeping(),
             self.controller.keep_listing("sim"),
             self.controller.keep_publishing(),

@@ -12,14 +12,14 @@ import pytest
 from rtchart.core.interval import SECOND
 from rtchart.process.clock import now_ms
 from rtchart_operator import storage as module
-from rtchart_operator.storage import BOOKS_HOLD, SWEEP_EVERY, Storage
+from rtchart_operator.storage import BOOKS_HOLD, COUNT_EVERY, Storage
 from tests.waiting import wait_until
 
 
 @asynccontextmanager
 async def kept(storage: Storage) -> AsyncIterator[None]:
     """It looks and counts."""
-    tasks = [asyncio.ensure_future(storage.keep_looking()), asyncio.ensure_future(storage.keep_sweeping())]
+    tasks = [asyncio.ensure_future(work()) for work in (storage.keep_looking, storage.keep_sweeping, storage.keep_counting)]
     try:
         yield
         assert not any(task.done() for task in tasks)
@@ -56,19 +56,36 @@ async def test_what_it_knows_is_current_only_while_the_database_answers(
 
 
 async def test_books_grow_old_while_only_the_count_fails(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SWEEP_EVERY", 0.05)
+    monkeypatch.setattr(module, "COUNT_EVERY", 0.05)
     ahead = 0
     storage = Storage(database, lambda: now_ms() + ahead, lambda: None)
     owner = await asyncpg.connect(database)
     async with kept(storage):
         await wait_until(lambda: storage.books_are_current)
         await owner.execute("ALTER TABLE gap RENAME TO lost")
-        await wait_until(lambda: storage.sweep_away)
+        await wait_until(lambda: storage.count_away)
         counted = storage.books
-        ahead = 2 * int(SWEEP_EVERY * SECOND)
+        ahead = 2 * int(COUNT_EVERY * SECOND)
         assert storage.books_are_current, "two counts may fail"
         ahead = int(BOOKS_HOLD * SECOND) + 1
         assert storage.is_current and not storage.books_are_current and storage.books is counted
         await owner.execute("ALTER TABLE lost RENAME TO gap")
         await wait_until(lambda: storage.books_are_current)
+        assert not storage.sweep_away
     await owner.close()
+
+
+async def test_a_sweep_that_takes_long_does_not_hold_up_the_count(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "COUNT_EVERY", 0.05)
+    never = asyncio.Event()
+
+    async def sweep(*_: object) -> None:
+        await never.wait()
+
+    monkeypatch.setattr(module, "sweep", sweep)
+    storage = Storage(database, now_ms, lambda: None)
+    async with kept(storage):
+        await wait_until(lambda: storage.books.at)
+        first = storage.books.at
+        await wait_until(lambda: storage.books.at > first)
+        assert not storage.swept

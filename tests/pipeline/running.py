@@ -172,6 +172,10 @@ class Pipeline:
         """What the services said, for a failing test."""
         return "\n".join(f"== {path.name}\n{path.read_text()[-4000:]}" for path in sorted(self._folder.glob("*.log")))
 
+    def lines(self) -> list[str]:
+        """All that the services said."""
+        return [line for path in self._folder.glob("*.log") for line in path.read_text().splitlines()]
+
     def _url(self, user: str) -> str:
         scheme, _, rest = self.database.partition("://")
         return f"{scheme}://{user}@{rest.rpartition('@')[2]}"

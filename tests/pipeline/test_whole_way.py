@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import json
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -89,6 +90,11 @@ async def test_the_recorded_seconds_become_exact_minutes(pipeline: Run):
                 assert {key: Decimal(str(candle[key])) for key in minute} == minute
                 assert candle["closed"] is True
                 assert candle["source"] == "stream"
+
+        # Of 812 seconds: there is no line for each.
+        said = [json.loads(line) for line in running.lines()]
+        assert {entry["service"] for entry in said} == {"producer", "inserter", "aggregator", "web"}
+        assert len(said) < 200, running.logs()
 
 
 async def test_every_service_killed_in_the_middle_loses_and_doubles_nothing(pipeline: Run):

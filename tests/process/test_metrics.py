@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from itertools import accumulate
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,29 +13,40 @@ from hypothesis import strategies as st
 from rtchart.process.metrics import MEASURED, Sample
 
 
-@given(a_second=st.integers(0, 20 * MEASURED), portions=st.lists(st.integers(0, 500), max_size=30))
-def test_one_in_so_many_is_measured_however_they_come_together(a_second: int, portions: list[int]) -> None:
-    sample = Sample()
-    sample.over(a_second)
+def chosen(sample: Sample, portions: list[int]) -> list[int]:
+    """The places of those that are chosen, of all that come in these portions."""
     begins = accumulate(portions, initial=0)
-    measured = [begin + index for begin, count in zip(begins, portions, strict=False) for index in sample.of(count)]
-    assert measured == list(range(0, sum(portions), max(1, a_second // MEASURED)))
+    return [begin + index for begin, count in zip(begins, portions, strict=False) for index in sample.of(count)]
+
+
+@given(seed=st.integers(), one_in=st.integers(1, 50), portions=st.lists(st.integers(0, 500), max_size=30))
+def test_which_are_chosen_does_not_depend_on_how_they_come_together(seed: int, one_in: int, portions: list[int]) -> None:
+    state = random.getstate()
+    try:
+        random.seed(seed)
+        apart = chosen(Sample(one_in), portions)
+        random.seed(seed)
+        assert apart == chosen(Sample(one_in), [sum(portions)])
+    finally:
+        random.setstate(state)
+    assert apart == sorted(set(apart))
+    if one_in == 1:
+        assert apart == list(range(sum(portions)))
+    assert all(after - before < 2 * one_in for before, after in zip([-1, *apart], [*apart, sum(portions)], strict=True))
+
+
+def test_one_in_so_many_is_chosen_and_not_ever_the_same_ones(monkeypatch: Any) -> None:
+    """Of 20 symbols that come in the same order each second, at a distance that divides them."""
+    monkeypatch.setattr(random, "randint", random.Random(5).randint)
+    sample = Sample(10)
+    symbols = Counter(place % 20 for place in chosen(sample, [20] * 1_000))
+    assert 1_800 < symbols.total() < 2_200
+    assert min(symbols[symbol] for symbol in range(20)) > 50
 
 
 @given(a_second=st.integers(0, 100_000))
-def test_about_so_many_are_measured_a_second(a_second: int) -> None:
+def test_about_so_many_are_chosen_a_second(a_second: int) -> None:
     sample = Sample()
     sample.over(a_second)
-    assert min(a_second, MEASURED) <= len(sample.of(a_second)) <= 2 * MEASURED
-
-
-@given(before=st.integers(0, 5_000), after=st.integers(0, 5_000), counts=st.lists(st.integers(0, 300), min_size=1, max_size=20))
-def test_it_goes_on_when_more_or_fewer_come(before: int, after: int, counts: list[int]) -> None:
-    sample = Sample()
-    sample.over(before)
-    for count in counts:
-        assert all(0 <= index < count for index in sample.of(count))
-    sample.over(after)
-    stride = max(1, after // MEASURED)
-    gap = max(1, before // MEASURED)
-    assert len(sample.of(10 * max(stride, gap))) >= 9 * max(stride, gap) // stride - 1
+    found = len(chosen(sample, [a_second] * 20))
+    assert 20 * min(a_second, MEASURED) / 2 <= found <= 20 * 3 * MEASURED

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import pytest
 
 from rtchart.core.errors import UserError
+from rtchart.process import tracing
 from rtchart.process.tracing import of_record, open_traces
 from tests.collector import collector
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last spans come, also on a machine that is busy."""
+    monkeypatch.setattr(tracing, "LAST_SPANS_WITHIN", 30)
 
 
 def test_without_an_address_there_are_none() -> None:
@@ -16,7 +24,9 @@ def test_without_an_address_there_are_none() -> None:
         assert traces is None
 
 
-@pytest.mark.parametrize("wrong", ["collector:4318", "grpc://collector:4317", "http://", "/v1/traces"])
+@pytest.mark.parametrize(
+    "wrong", ["collector:4318", "grpc://collector:4317", "http://", "/v1/traces", "http://:4318", "http://[::1", "http://a:b"]
+)
 def test_a_wrong_address_is_told(wrong: str) -> None:
     with pytest.raises(UserError, match="http://collector:4318"), open_traces("web", wrong):
         pass
@@ -89,10 +99,31 @@ def test_the_environment_can_name_the_service(monkeypatch: pytest.MonkeyPatch) -
         assert [span.service for span in there.spans] == ["charts"]
 
 
-def test_a_collector_that_does_not_answer_does_not_hold_up_the_end() -> None:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as silent,  # takes connections, and says nothing
-        open_traces("web", f"http://127.0.0.1:{silent.getsockname()[1]}") as traces,
-    ):
+def test_a_collector_that_does_not_answer_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "LAST_SPANS_WITHIN", 0.1)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "100")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        began = time.monotonic()
+        with open_traces("web", f"http://127.0.0.1:{silent.getsockname()[1]}") as traces:
+            assert traces is not None
+            traces.span("kline", 1).end(2)
+        assert time.monotonic() - began < 50
+
+
+def test_a_span_that_ends_before_it_begins_takes_no_time() -> None:
+    """Two clocks that disagree: collectors drop what takes less than no time."""
+    with collector() as there:
+        with open_traces("producer", there.address) as traces:
+            assert traces is not None
+            traces.span("exchange_to_received", 1_000_300).end(1_000_100)
+        (span,) = there.spans
+    assert (span.start, span.end) == (1_000_300_000, 1_000_300_000)
+    assert span.attributes == {"rtchart.below_zero_us": 200}
+
+
+@pytest.mark.parametrize("stamp", [0, -5])
+def test_a_record_without_our_stamp_begins_nothing(stamp: int) -> None:
+    with collector() as there, open_traces("web", there.address) as traces:
         assert traces is not None
-        traces.span("kline", 1).end(2)
+        headers = traces.span("of another", 1).headers
+        assert traces.follow(headers, "published_to_consumed", stamp) is None

@@ -44,7 +44,7 @@ class Trace(Protocol):
     def end(self, at_us: int, error: str = "") -> None: ...
 
 
-Mark = Callable[[Kline, int, int], Trace | None]
+BeginTrace = Callable[[Kline, int, int], Trace | None]
 """Begins the trace of a kline (with its ``published_us`` and partition) if it is to have one."""
 
 
@@ -70,10 +70,10 @@ class Publisher:
         topic: Topic,
         *,
         linger: float = LINGER,
-        mark: Mark | None = None,
+        begin_trace: BeginTrace | None = None,
     ) -> None:
         self._producer = producer
-        self._mark = mark
+        self._begin_trace = begin_trace
         self._topic = cluster.name(topic)
         self._partitions = topic.partitions
         self._linger = linger
@@ -161,7 +161,7 @@ class Publisher:
             key, partition = self._place(message)
             headers = _NONE
             if isinstance(message, Kline):
-                if self._mark is not None and (trace := self._mark(message, published_us, partition)) is not None:
+                if self._begin_trace is not None and (trace := self._begin_trace(message, published_us, partition)) is not None:
                     traces.append(trace)
                     headers = list(trace.headers)
                 message = msgspec.structs.replace(message, published_us=published_us)

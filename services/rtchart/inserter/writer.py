@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import chain, islice
 from weakref import WeakKeyDictionary
 
 from rtchart.core.gap import Range
@@ -19,7 +18,7 @@ from rtchart.inserter.plan import Plan, extend
 from rtchart.inserter.session import Session
 from rtchart.inserter.symbols import Symbols
 from rtchart.process.clock import now_ms
-from rtchart.process.metrics import observe
+from rtchart.process.metrics import Sample, observe
 from rtchart.process.tracing import Traces
 from rtchart.store import dead_letters, gaps, klines, offsets, symbols
 from rtchart.store.database import Connection
@@ -30,8 +29,6 @@ CAREFUL_BATCHES = 20
 
 PLAN_AGE = MINUTE
 """Milliseconds for which a plan made ahead is good: after an outage the raw floor is another."""
-
-LATENCIES_PER_BATCH = 100
 
 
 Publish = Callable[[Sequence[DeadLetter]], Awaitable[None]]
@@ -52,6 +49,7 @@ class Writer:
     ) -> None:
         """``publish`` is awaited with dead letters after they are stored."""
         self._traces = traces
+        self._sample = Sample()
         self._session = session
         self._publish = publish
         self._book = book
@@ -168,11 +166,12 @@ class Writer:
             metrics.DEAD_LETTERS.labels(letter.reason).inc()
         now = self._clock()
         if self._traces is not None:
-            tracing.stored(self._traces, batch, self._feed.topic, now * 1000)
-        every = chain.from_iterable(of.values() for of in work.seconds.values())
-        for kline in islice(every, None, None, len(batch) // LATENCIES_PER_BATCH + 1):
-            if kline.source == "stream":  # the version of a REST row is not when it happened
-                observe("exchange_to_inserted", (now - kline.version) / 1000)
+            tracing.stored(self._traces, batch, work, self._feed.topic, now * 1000)
+        self._sample.over(len(work.seconds))
+        klines = [kline for of in work.seconds.values() for kline in of.values()]
+        for index in self._sample.of(len(klines)):
+            if klines[index].source == "stream":  # the version of a REST row is not when it happened
+                observe("exchange_to_inserted", (now - klines[index].version) / 1000)
 
 
 def _windows(work: Plan) -> dict[int, Range]:

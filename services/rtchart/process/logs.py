@@ -56,7 +56,8 @@ class ReadableFormatter(logging.Formatter):
 
 
 class _NotAgain(logging.Filter):
-    """Lets Kafka's client say the same, but for its figures, once a minute: while no broker answers, it would each second."""
+    """Lets Kafka's client and the exporter of traces say the same, but for its figures, once a minute: while nobody answers,
+    they would every few seconds."""
 
     def __init__(self, every: float = 60.0) -> None:
         super().__init__()
@@ -64,7 +65,7 @@ class _NotAgain(logging.Filter):
         self._said: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith("aiokafka"):
+        if not record.name.startswith(("aiokafka", "opentelemetry")):
             return True
         key = record.name, str(record.msg)
         if record.created - self._said.get(key, -self._every) < self._every:

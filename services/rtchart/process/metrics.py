@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 from functools import cache
 
@@ -61,24 +62,32 @@ MEASURED = 32
 
 
 class Sample:
-    """Which klines are measured: one in so many of all that come, in whatever portions they come.
+    """Chooses one in so many of all that come, in whatever portions they come.
 
-    One of each portion would not do: portions grow when it is late, and a large one counts no more than a small one then.
+    One of each portion would not do: portions grow when it is late, and a large one counted no more than a small one then. And
+    the distances are drawn, as klines come in the same order each second: at a fixed one it would ever be the same symbols.
     """
 
-    def __init__(self) -> None:
-        self._stride = 1
-        self._next = 0
+    def __init__(self, one_in: int = 1) -> None:
+        self._one_in = one_in
+        self._next = self._distance() - 1
 
     def over(self, a_second: int) -> None:
-        """So many come in a second."""
-        self._stride = max(1, a_second // MEASURED)
+        """So many come in a second: choose about `MEASURED` of them."""
+        self._one_in = max(1, a_second // MEASURED)
 
-    def of(self, count: int) -> range:
-        """The indexes of those that are measured among the next ``count``."""
-        chosen = range(self._next, count, self._stride)
-        self._next = (self._next - count) % self._stride
+    def of(self, count: int) -> list[int]:
+        """The indexes of those that are chosen among the next ``count``."""
+        chosen: list[int] = []
+        at = self._next
+        while at < count:
+            chosen.append(at)
+            at += self._distance()
+        self._next = at - count
         return chosen
+
+    def _distance(self) -> int:
+        return random.randint(1, 2 * self._one_in - 1)
 
 
 def build_info(service: str) -> None:

@@ -32,16 +32,17 @@ PATH = "/v1/traces"
 """Where a collector takes traces by OTLP over HTTP, below its address."""
 ANSWER = 2.0
 """Seconds that the collector has for an answer; what it does not take is told in the log and dropped."""
-LEAVE_WITHIN = 1.0
+LAST_SPANS_WITHIN = 1.0
 """Seconds that the last spans have at the end of the process."""
 
 
 class Span:
     """One end of a stage is known, or both are."""
 
-    def __init__(self, of: Traces, span: trace.Span) -> None:
+    def __init__(self, of: Traces, span: trace.Span, start_us: int) -> None:
         self._of = of
         self._span = span
+        self._start_us = start_us
 
     @property
     def headers(self) -> Headers:
@@ -60,9 +61,13 @@ class Span:
         return self._of.span(name, start_us, kind, attributes, set_span_in_context(self._span))
 
     def end(self, at_us: int, error: str = "") -> None:
-        """It is over; with an ``error`` it failed."""
+        """It is over; with an ``error`` it failed. Two clocks that disagree may have it end before it began: then it takes no
+        time, as in the metrics, and says by how much."""
         from opentelemetry.trace import Status, StatusCode
 
+        if at_us < self._start_us:
+            self._span.set_attribute("rtchart.below_zero_us", self._start_us - at_us)
+            at_us = self._start_us
         if error:
             self._span.set_status(Status(StatusCode.ERROR, error))
         self._span.end(at_us * 1000)
@@ -104,13 +109,17 @@ class Traces:
 
         context = Context() if within is None else within
         of = SpanKind[kind.upper()]
-        return Span(self, self._tracer.start_span(name, context, kind=of, attributes=attributes, start_time=start_us * 1000))
+        span = self._tracer.start_span(name, context, kind=of, attributes=attributes, start_time=start_us * 1000)
+        return Span(self, span, start_us)
 
     def follow(self, headers: Headers, name: str, start_us: int, attributes: Attributes | None = None) -> Span | None:
-        """What a consumer does with a record; None where its headers belong to no trace."""
+        """What a consumer does with a record, from ``start_us`` on; None where its headers, or its stamp, are not a
+        producer's of ours."""
         from opentelemetry.trace import get_current_span
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+        if start_us <= 0:
+            return None
         carrier = {key: value.decode("ascii", "replace") for key, value in headers if value is not None}
         context = TraceContextTextMapPropagator().extract(carrier)
         if not get_current_span(context).get_span_context().is_valid:
@@ -118,23 +127,22 @@ class Traces:
         return self.span(name, start_us, "consumer", attributes, context)
 
     def close(self) -> None:
-        """Send what waits, for `LEAVE_WITHIN` at most: a collector that is away shall not hold up the end."""
+        """Send what waits, for `LAST_SPANS_WITHIN` at most: a collector that is away shall not hold up the end."""
         ending = threading.Thread(target=self._provider.shutdown, name="last-spans", daemon=True)
         ending.start()
-        ending.join(LEAVE_WITHIN)
+        ending.join(LAST_SPANS_WITHIN)
 
 
 @contextmanager
 def open_traces(service: str, endpoint: str | None) -> Iterator[Traces | None]:
     """Traces that go to a collector's address while the block lasts; None without one. Raises `UserError` for a wrong one.
 
-    Everything else about the way there is OpenTelemetry's own: OTEL_EXPORTER_OTLP_HEADERS, …_CERTIFICATE, OTEL_BSP_….
+    Everything else about the way there is OpenTelemetry's own: OTEL_EXPORTER_OTLP_HEADERS, …_TIMEOUT, OTEL_BSP_… and so on.
     """
     if not endpoint:
         yield None
         return
-    parts = urlsplit(endpoint)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_address(endpoint):
         raise UserError(f"--otlp-endpoint {endpoint!r} is no address of a collector; it is like http://collector:4318")
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -143,12 +151,21 @@ def open_traces(service: str, endpoint: str | None) -> Iterator[Traces | None]:
             f"traces need OpenTelemetry, which is not installed ({error}); pip install 'rtchart[tracing]'"
         ) from None
     address = endpoint.rstrip("/")
-    timeout = float(os.environ.get("OTEL_EXPORTER_OTLP_TIMEOUT") or ANSWER)
-    made = Traces(service, OTLPSpanExporter(address if address.endswith(PATH) else address + PATH, timeout=timeout))
+    said = any(f"OTEL_EXPORTER_OTLP_{name}" in os.environ for name in ("TIMEOUT", "TRACES_TIMEOUT"))
+    exporter = OTLPSpanExporter(address if address.endswith(PATH) else address + PATH, timeout=None if said else ANSWER)
+    made = Traces(service, exporter)
     try:
         yield made
     finally:
         made.close()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def of_kline(kline: Kline) -> Attributes:

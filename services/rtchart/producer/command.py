@@ -11,7 +11,7 @@ import click
 from rtchart.broker import options as kafka_options
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
-from rtchart.broker.publisher import Mark
+from rtchart.broker.publisher import BeginTrace
 from rtchart.broker.table import Table
 from rtchart.broker.topics import BACKFILL, DEAD_LETTERS, KLINES, REPAIRS, STREAMS, SYMBOLS
 from rtchart.core.interval import HOUR
@@ -97,8 +97,17 @@ def command(
         place = venue(exchange, ws=exchange_ws, rest=exchange_rest)
         history = int(history_hours * HOUR)
         with open_traces("producer", otlp_endpoint) as traces:
-            mark = Sampled(traces, trace_one_in, cluster.name(KLINES)) if traces else None
-            await serve(place, cluster, instance, health, stopping, history=history, backfill_share=backfill_share, mark=mark)
+            begin_trace = Sampled(traces, trace_one_in, cluster.name(KLINES)) if traces else None
+            await serve(
+                place,
+                cluster,
+                instance,
+                health,
+                stopping,
+                history=history,
+                backfill_share=backfill_share,
+                begin_trace=begin_trace,
+            )
 
     run("producer", service, process)
 
@@ -113,11 +122,11 @@ async def serve(
     patience: Patience | None = None,
     history: int = 0,
     backfill_share: float = BACKFILL_SHARE,
-    mark: Mark | None = None,
+    begin_trace: BeginTrace | None = None,
 ) -> None:
     """Run the service until ``stopping`` is set. Raises `Unavailable` when Kafka is not there at the start.
 
-    ``history`` (ms) is how much of the past a symbol gets that is new, ``mark`` begins traces of klines.
+    ``history`` (ms) is how much of the past a symbol gets that is new, ``begin_trace`` is asked for each kline.
     """
     await ensure_topics(cluster, (KLINES, BACKFILL, SYMBOLS, STREAMS, REPAIRS, DEAD_LETTERS))
     before = await Table(cluster, STREAMS, StreamState).snapshot()
@@ -125,7 +134,7 @@ async def serve(
     stream, rest = connect(venue, clock)
     unhurried = rest.sharing(backfill_share)
     producer = Producer(venue.name, stream, clock, health, states=before, patience=patience, history=history)
-    session = Session(cluster, producer.outbox, health, mark=mark)
+    session = Session(cluster, producer.outbox, health, begin_trace=begin_trace)
     states = States(producer, instance, session.put, before=before)
     requests = Requests(producer, session.end)
 

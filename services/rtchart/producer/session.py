@@ -15,7 +15,7 @@ from functools import partial
 
 from rtchart.broker import dead_letters
 from rtchart.broker.cluster import Cluster
-from rtchart.broker.publisher import Mark, Publisher
+from rtchart.broker.publisher import BeginTrace, Publisher
 from rtchart.broker.table import Changes, TableWriter
 from rtchart.broker.topics import BACKFILL, KLINES, REPAIRS, STREAMS
 from rtchart.core.errors import UserError
@@ -39,12 +39,12 @@ RETRY = (0.5, 3.0)
 class Session:
     """Keeps a client of Kafka open, and what is published going through it."""
 
-    def __init__(self, cluster: Cluster, outbox: Outbox, health: Health, *, mark: Mark | None = None) -> None:
-        """``mark`` begins traces of klines."""
+    def __init__(self, cluster: Cluster, outbox: Outbox, health: Health, *, begin_trace: BeginTrace | None = None) -> None:
+        """``begin_trace`` is asked for each kline."""
         self._cluster = cluster
         self._outbox = outbox
         self._health = health
-        self._mark = mark
+        self._begin_trace = begin_trace
         self._states: TableWriter[StreamState] | None = None
         self._repairs: TableWriter[GapOpened] | None = None
         self._past: Publisher | None = None
@@ -69,7 +69,7 @@ class Session:
             self._repairs = TableWriter(client, self._cluster, REPAIRS)
             self._past = Publisher(client, self._cluster, BACKFILL)
             self._bury = partial(dead_letters.publish, client, self._cluster)
-            self._outbox.open(Publisher(client, self._cluster, KLINES, mark=self._mark))
+            self._outbox.open(Publisher(client, self._cluster, KLINES, begin_trace=self._begin_trace))
             self._open.set()
             self._health.ready("kafka")
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -71,12 +72,12 @@ class Client:
         "_replies",
         "_reply_characters",
         "_taken",
+        "_tells",
         "_wake",
         "channels",
         "closing",
         "sender",
         "sending_since",
-        "tells",
         "tickers",
         "tickers_late",
         "waits_since_us",
@@ -94,17 +95,18 @@ class Client:
         """When the frame under way was begun (monotonic)."""
         self.waits_since_us = 0
         """When the oldest record that is told by what waits was read from Kafka; 0: what waits comes from elsewhere."""
-        self.tells: list[Telling] = []
-        """What is traced of what waits."""
         self._box: dict[object, str] = {}
+        self._tells: dict[object, list[Telling]] = {}
+        """What is traced of the texts in the box."""
         self._replies: list[str] = []
         self._reply_characters = 0
         self._wake = asyncio.Event()
         self._taken = asyncio.Event()
         self._taken.set()
 
-    def put(self, key: object, text: str, consumed_us: int = 0) -> None:
-        """A latest value: replaces what waits under the key. ``consumed_us``: of the records that made it, for measuring."""
+    def put(self, key: object, text: str, consumed_us: int = 0, tells: Sequence[Telling] = ()) -> None:
+        """A latest value: replaces what waits under the key. ``consumed_us``: of the records that made it, for measuring;
+        ``tells``: those of them that are traced."""
         box = self._box
         self.waits_since_us = self.waits_since_us or consumed_us
         if key in box:
@@ -113,6 +115,8 @@ class Client:
             self._overflow()
             return
         box[key] = text
+        if tells:
+            self._tells.setdefault(key, []).extend(tells)
         self._wake.set()
 
     def reply(self, text: str) -> None:
@@ -143,6 +147,7 @@ class Client:
         """Drop what waits of a channel: a snapshot tells it, or nobody wants it."""
         for key in [key for key in self._box if isinstance(key, tuple) and key[0] is channel]:
             del self._box[key]
+            self._tells.pop(key, None)
 
     def close(self, code: int, reason: str) -> None:
         """Have it closed after what is being sent."""
@@ -160,6 +165,14 @@ class Client:
         """Until there is something to send, or it is to be closed."""
         await self._wake.wait()
 
+    def take_tells(self) -> list[Telling]:
+        """What is traced of all that waits."""
+        if not self._tells:
+            return []
+        tells = [telling for of_text in self._tells.values() for telling in of_text]
+        self._tells.clear()
+        return tells
+
     def take(self) -> list[str]:
         """All that waits; nothing waits afterwards."""
         messages = [*self._replies, *self._box.values()]
@@ -169,7 +182,6 @@ class Client:
         self._box.clear()
         self._wake.clear()
         self.waits_since_us = 0
-        self.tells = []
         return messages
 
     def stalled_for(self) -> float:
@@ -180,7 +192,7 @@ class Client:
         symbols = self._box.get("symbols")
         metrics.skips.inc(len(self._box) - (symbols is not None))
         self.tickers_late |= self.tickers
-        self.tells = []
+        self._tells.clear()
         self._box = {(channel, "resync"): channel.resync for channel in self.channels}
         metrics.resyncs.inc(len(self._box))
         if symbols is not None:  # nothing says it again

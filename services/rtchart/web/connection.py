@@ -128,7 +128,7 @@ class Connection:
             if client.tickers_late:
                 client.tickers_late = False
                 client.put("tickers", encode(Tickers(self._hub.tickers())))
-            consumed_us, tells = client.waits_since_us, client.tells
+            consumed_us, tells = client.waits_since_us, client.take_tells()
             messages = client.take()
             if messages:
                 self._seq += 1

@@ -125,10 +125,10 @@ class Klines:
             except UnreadableRecord as error:
                 unreadable(KLINES.name, record, error)
                 continue
-            take(record.key, message)
+            new = take(record.key, message)
             if type(message) is Kline:
                 published.append(message.published_us)
-                if record.headers and self._traces is not None:
+                if new and record.headers and self._traces is not None and self.caught_up:
                     telling = tracing.consumed(self._traces, record, message, consumed_us)
                     if telling is not None:
                         self._market.trace(record.key, telling)

@@ -306,12 +306,9 @@ class Hub:
             self._delivered += len(self._ticker_clients)
 
     def _deliver(self, key: object, text: str, clients: set[Client]) -> None:
-        consumed_us = self._consumed_us
+        consumed_us, tells = self._consumed_us, self._traced
         for client in clients:
-            client.put(key, text, consumed_us)
-        if self._traced:
-            for client in clients:
-                client.tells += self._traced
+            client.put(key, text, consumed_us, tells)
         self._delivered += len(clients)
 
     def _count(self) -> None:

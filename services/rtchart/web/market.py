@@ -92,20 +92,20 @@ class Market:
         for entry in self._entries.values():
             entry.epoch = self._catalog.oldest_epoch(entry.identity)
 
-    def take(self, key: bytes | None, message: KlineMessage) -> None:
-        """Take a record."""
+    def take(self, key: bytes | None, message: KlineMessage) -> bool:
+        """Take a record. Whether it brings a second that is new, or newer than what there was."""
         entry = self._entries.get(key or b"")
         if entry is None:
             if len(self._entries) >= MAX_SYMBOLS or message.epoch < self._catalog.oldest_epoch(message.identity):
-                return
+                return False
             entry = self.entry(message.identity)
         if message.epoch < entry.epoch:
-            return
+            return False
         if type(message) is Kline:
             if not entry.live.add(message):
                 if entry.gaps:  # sealed long ago, but it may be the last that was missing
                     self._came(entry, message)
-                return
+                return False
             self.moved.add(entry)
             if entry.channels:
                 seconds = self.changed.get(entry)
@@ -115,8 +115,9 @@ class Market:
                     seconds.append(message)
             if entry.gaps:
                 self._came(entry, message)
-        else:
-            self._note(entry, message)
+            return True
+        self._note(entry, message)
+        return False
 
     def trace(self, key: bytes | None, telling: Telling) -> None:
         """The second that was just taken is traced; if somebody looks at it, there will be a socket that it is sent to."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from rtchart.broker.tail import Record
 from rtchart.core.kline import Kline
-from rtchart.process.tracing import Span, Traces, of_kline, of_record
+from rtchart.process.tracing import Attributes, Span, Traces, of_kline, of_record
 
 
 class Telling:
     """A kline that was read, and is to be told."""
 
-    def __init__(self, read: Span, consumed_us: int) -> None:
+    def __init__(self, read: Span, which: Attributes, consumed_us: int) -> None:
         self._read = read
+        self._which = which
         self._consumed_us = consumed_us
         self._told = False
 
@@ -19,7 +20,7 @@ class Telling:
         """A frame that tells it is handed to a socket; the first one counts."""
         if not self._told:
             self._told = True
-            self._read.child("consumed_to_sent", self._consumed_us).end(at_us)
+            self._read.child("consumed_to_sent", self._consumed_us, attributes=self._which).end(at_us)
 
 
 def consumed(traces: Traces, record: Record, kline: Kline, at_us: int) -> Telling | None:
@@ -29,4 +30,4 @@ def consumed(traces: Traces, record: Record, kline: Kline, at_us: int) -> Tellin
     if span is None:
         return None
     span.end(at_us)
-    return Telling(span, at_us)
+    return Telling(span, of_kline(kline), at_us)
