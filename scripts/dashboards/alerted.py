@@ -15,9 +15,10 @@ COLOURS = {"warning": "orange", "critical": "red"}
 
 @cache
 def limits(alert: str) -> dict[str, float]:
-    """Above which value it is alerted on, by severity: the first number that each rule of the alert compares with."""
+    """Above which value it is a warning, or critical: the first number that each of the alert's rules compares with."""
     rules = [rule for file in sorted(ALERTS.glob("*.yaml")) for rule in yaml.safe_load(file.read_text(encoding="utf-8"))]
-    return {rule["labels"]["severity"]: _limit(rule["expr"]) for rule in rules if rule.get("alert") == alert}
+    found = {rule["labels"]["severity"]: rule["expr"] for rule in rules if rule.get("alert") == alert}
+    return {severity: _limit(found[severity]) for severity in COLOURS.keys() & found.keys()}
 
 
 def _limit(expression: str) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from scripts.dashboards.alerted import good_until
 from scripts.dashboards.dashboard import EXCHANGES, NAMESPACES, SYMBOLS, Choice, Dashboard, Row
 from scripts.dashboards.panels import Column, Heatmap, Panel, Query, Stat, Table, Timeseries, good_below
 from scripts.dashboards.promql import EACH_SYMBOL, NAME, per_minute, per_symbol, quantile, rate, worst
@@ -26,7 +27,7 @@ class Stage(NamedTuple):
 
 TO_THE_EYE = (
     Stage("exchange_to_received", 0.25, "From the exchange's event to its frame at the producer: mostly the network."),
-    Stage("received_to_published", 0.025, "From the frame at the producer until Kafka has acknowledged it."),
+    Stage("received_to_published", 0.025, "From the frame at the producer until it is handed to Kafka's client."),
     Stage(
         "published_to_consumed",
         0.05,
@@ -193,9 +194,11 @@ _BELIEF = Row(
         Timeseries(
             title="Clock against the exchange's",
             description="How far the clock of each producer is ahead of the exchange's, the way from there included. Good: "
-            "steady, and not below zero but by a little: less than nothing cannot be a way. A step is a clock that was set.",
+            "steady, and not below zero but by a little: less than nothing cannot be a way. Beyond the dashed line "
+            "it is alerted on. A step is a clock that was set.",
             unit="s",
             queries=[each_instance("rtchart_producer_clock_offset_seconds")],
+            steps=good_until("RtchartClockOff"),
             least=None,
         ),
         Timeseries(

@@ -94,7 +94,7 @@ _NOW = Row(
             description=f"Symbols that are asked for, and of which no kline came for {SILENT:g} s. Good: none.",
             unit="short",
             queries=[Query(_count(IS_STALE))],
-            steps=good_below(1),
+            steps=[(float("-inf"), "green"), (1, "orange")],
         ),
         Stat(
             title="Gaps open",

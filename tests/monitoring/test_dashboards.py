@@ -372,6 +372,7 @@ ALERTED = {
     "Symbols: Complete": "RtchartIncomplete",
     "Rate limit used": "RtchartRateLimitNear",
     "Disk used": "RtchartDatabaseFills",
+    "Clock against the exchange's": "RtchartClockOff",
 }
 """Panels, and columns of tables, of what is alerted on."""
 
@@ -413,6 +414,7 @@ def test_what_an_alert_compares_with_is_read_from_its_rules() -> None:
         "RtchartIncomplete": {"warning": 0.0001},
         "RtchartRateLimitNear": {"warning": 0.6, "critical": 0.9},
         "RtchartDatabaseFills": {"warning": 0.7, "critical": 0.85},
+        "RtchartClockOff": {"warning": 1},
     }
 
 
