@@ -104,7 +104,7 @@ async def test_what_a_runbook_provokes_is_alerted_on_until_it_is_undone(release:
             async with people.trying(AGGREGATOR_LATE):
                 for trials in TOGETHER:
                     await people.tried(trials)
-                await wait_until(lambda: fires(there, (AGGREGATOR_LATE,)), 420, every=2)
+                await people.fired((AGGREGATOR_LATE,), within=420)
             await release.kubectl.run("wait", "--for=condition=Aggregating", "symbol", "--all", "--timeout=180s")
             await people.tried(AT_LAST)
             await wait_until(lambda: quiet(there), 300, every=2)
@@ -138,8 +138,20 @@ class People:
         async with AsyncExitStack() as stack:
             for trial in trials:
                 await stack.enter_async_context(self.trying(trial))
-            await wait_until(lambda: fires(self._there, trials), 300, every=2)
+            await self.fired(trials)
             await self._panels.look(self._there)
+
+    async def fired(self, trials: Iterable[Trial], *, within: float = 300) -> None:
+        """Wait until each has fired, though not all at one moment: what happened once is soon over."""
+        missing = {(trial.alert, severity) for trial in trials for severity in trial.severities}
+
+        async def all_have() -> bool:
+            alerts = await self._there.alerts()
+            missing.difference_update(key for key, state in alerts.items() if state == "firing")
+            assert not missing, f"not fired: {sorted(missing)}; {alerts}"
+            return True
+
+        await wait_until(all_have, within, every=2)
 
     @asynccontextmanager
     async def trying(self, trial: Trial) -> AsyncIterator[None]:
@@ -194,14 +206,6 @@ def commands(page: str) -> list[str]:
         elif found:
             found[-1] += f"\n{line}"
     return found
-
-
-async def fires(there: Prometheus, trials: Iterable[Trial]) -> bool:
-    alerts = await there.alerts()
-    wanted = {(trial.alert, severity) for trial in trials for severity in trial.severities}
-    missing = {key for key in wanted if alerts.get(key) != "firing"}
-    assert not missing, f"not firing: {sorted(missing)}; {alerts}"
-    return True
 
 
 async def quiet(there: Prometheus) -> bool:
