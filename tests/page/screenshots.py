@@ -16,7 +16,7 @@ from playwright.async_api import Browser, async_playwright
 from rtchart.core.interval import MINUTE
 from rtchart.process.clock import now_ms
 from tests.page import market
-from tests.page.browser import ARGUMENTS
+from tests.page.browser import ARGUMENTS, visit
 from tests.page.stage import Stage, serving
 
 FOLDER = Path("screenshots")
@@ -42,7 +42,7 @@ def troubled() -> Stage:
 async def shoot(browser: Browser, url: str, size: str, scheme: str) -> Path:
     """One picture, taken when live candles have been painted."""
     page = await browser.new_page(viewport=SIZES[size], color_scheme=scheme, device_scale_factor=2 if size == "phone" else 1)
-    await page.goto(url)
+    await visit(page, url)
     await page.wait_for_function("() => window.rtchart?.candles().length > 20")
     await page.wait_for_function("() => /\\d/.test(document.querySelector('#status-latency').textContent)")
     path = FOLDER / f"{size}-{scheme}.png"

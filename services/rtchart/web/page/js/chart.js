@@ -11,6 +11,7 @@ import {
 import { bar, barTime, room, volume } from "./bars.js";
 import { compact, price, time } from "./format.js";
 import { isDaily, isSeconds } from "./interval.js";
+import { Overlay } from "./overlay.js";
 import { Shading } from "./shading.js";
 
 /** @import { Time } from "../vendor/lightweight-charts.mjs" */
@@ -77,6 +78,7 @@ export class Chart {
     this.candles.attachPrimitive(this.#shadings[0]);
     this.volume.attachPrimitive(this.#shadings[1]);
     this.markers = createSeriesMarkers(this.candles, []);
+    this.overlay = new Overlay(this.chart);
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < AHEAD) handlers.onOlder();
     });
@@ -93,6 +95,7 @@ export class Chart {
     this.#marked.clear();
     this.candles.setData([]);
     this.volume.setData([]);
+    this.overlay.draw([]);
     this.markers.setMarkers([]);
     this.shade([]);
     this.chart.timeScale().applyOptions({ timeVisible: !isDaily(interval), secondsVisible: isSeconds(interval) });
@@ -108,6 +111,7 @@ export class Chart {
     this.#precision = precision;
     const formatter = (/** @type {number} */ value) => price(value.toFixed(precision), precision);
     this.candles.applyOptions({ priceFormat: { type: "custom", formatter, minMove: 10 ** -precision } });
+    this.overlay.setPrice(formatter);
   }
 
   /**
@@ -136,6 +140,7 @@ export class Chart {
       wickDownColor: palette.down,
     });
     for (const shading of this.#shadings) shading.palette = palette;
+    this.overlay.setPalette(palette);
   }
 
   /**
@@ -160,6 +165,7 @@ export class Chart {
     this.#last = previous;
     this.candles.setData(bars);
     this.volume.setData(volumes);
+    this.overlay.draw(store.candles);
     this.#colourPrice(store.last);
     this.#mark();
   }

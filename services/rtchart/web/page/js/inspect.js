@@ -30,6 +30,8 @@ export function inspect(view, feed) {
       bands: () => chart.bands,
       /** How many candles are marked as incomplete. */
       marked: () => chart.markers.markers().length,
+      /** The indicators that are drawn: kind, line, pane and data of each series. */
+      indicators: () => chart.overlay.lines,
       /** The gaps known for the symbol. */
       gaps: () => view.gaps,
       /** The state of the connection. */

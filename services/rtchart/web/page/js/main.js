@@ -17,20 +17,25 @@ import { afterPaint, onFrame } from "./frame.js";
 import { inspect } from "./inspect.js";
 import { bindKeys } from "./keys.js";
 import { nowUs } from "./latency.js";
+import { Menu } from "./menu.js";
 import { LatencyMeter } from "./meter.js";
+import { recall, remember } from "./memory.js";
 import { Sidebar } from "./sidebar.js";
 import { StatusBar } from "./status.js";
 import { Tab } from "./tab.js";
 import { fill, texts } from "./texts.js";
 import { Theme } from "./theme.js";
 import { TokenDialog } from "./token.js";
-import { parse, query } from "./url.js";
+import { read, written } from "./studies.js";
+import { indicators, parse, query } from "./url.js";
 import { ChartView } from "./view.js";
 
 /** @import { SymbolInfo, Ticker, View } from "./protocol.js" */
+/** @import { Study } from "./studies.js" */
 
 const REPORT_EVERY = 10_000;
 const RETRY = 2_000;
+const INDICATORS = "rtchart.indicators";
 
 fill(document);
 
@@ -55,6 +60,11 @@ const tab = new Tab((interval) => go({ ...view.shown, interval }, "push", curren
 const sidebar = new Sidebar(({ exchange, symbol }) => {
   go({ ...view.shown, exchange, symbol });
   drawer.close();
+});
+
+const menu = new Menu((studies) => {
+  study(studies);
+  keep();
 });
 
 /** The server's time in ms. */
@@ -126,12 +136,29 @@ function go(wish, history = "push", among = symbols) {
   const next = choose(among, wish);
   if (!next || (view.shown && query(next) === query(view.shown))) return;
   current = infoOf(among, next);
-  if (history === "push") window.history.pushState(null, "", query(next));
-  if (history === "replace") window.history.replaceState(null, "", query(next));
+  const address = query(next, written(view.chart.overlay.studies));
+  if (history === "push") window.history.pushState(null, "", address);
+  if (history === "replace") window.history.replaceState(null, "", address);
   tab.show(next, current?.intervals ?? []);
   status.venue = next.exchange;
   view.show(next, current?.tick_size);
   sidebar.shown = next;
+}
+
+/**
+ * Draw these indicators.
+ * @param {readonly Study[]} studies
+ */
+function study(studies) {
+  menu.studies = studies;
+  view.chart.overlay.choose(studies, view.store.candles);
+}
+
+/** Have the address and this browser remember which indicators are drawn. */
+function keep() {
+  const studies = written(view.chart.overlay.studies);
+  if (view.shown) window.history.replaceState(null, "", query(view.shown, studies));
+  remember(INDICATORS, studies);
 }
 
 /**
@@ -196,7 +223,10 @@ function askToken() {
   question.ask();
 }
 
-window.addEventListener("popstate", () => go(parse(location.search), "none"));
+window.addEventListener("popstate", () => {
+  study(read(indicators(location.search) ?? ""));
+  go(parse(location.search), "none");
+});
 window.addEventListener("online", () => feed.connection.wake());
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
@@ -205,6 +235,7 @@ document.addEventListener("visibilitychange", () => {
 });
 setInterval(() => feed.report(meter.takeReport()), REPORT_EVERY);
 
+study(read(indicators(location.search) ?? recall(INDICATORS) ?? ""));
 bindKeys(find("chart", HTMLDivElement), view.chart);
 inspect(view, feed);
 feed.connection.start();

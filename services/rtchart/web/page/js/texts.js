@@ -75,6 +75,20 @@ export const texts = {
     incomplete: (/** @type {number} */ missing) =>
       `${missing} ${missing === 1 ? "second is" : "seconds are"} missing in this candle`,
   },
+  indicators: "Indicators",
+  closeIndicators: "Close the choice of indicators",
+  studies: /** @type {Record<string, string>} */ ({
+    sma: "Moving average",
+    ema: "Exponential average",
+    bollinger: "Bollinger bands",
+    vwap: "VWAP",
+    rsi: "RSI",
+    macd: "MACD",
+  }),
+  study: (/** @type {string} */ kind, /** @type {readonly number[]} */ settings) =>
+    [{ bollinger: "BB" }[kind] ?? kind.toUpperCase(), ...settings].join(" "),
+  settings: { period: "Bars", fast: "Fast", slow: "Slow", signal: "Signal", width: "Deviations" },
+  remove: (/** @type {string} */ what) => `Remove ${what}`,
   tokenTitle: "A token is needed",
   tokenNeeded: "This server shows its charts to those who have a token. Whoever runs it has one for you.",
   tokenWrong: "The token is not one of the server's, or no longer. Look whether it is whole, or ask whoever runs the server.",

@@ -1,5 +1,7 @@
 /** Light, dark or as the system has it; and the colours of the canvas, which come from the style sheet like all others. */
 
+import { recall, remember } from "./memory.js";
+
 const KEY = "rtchart.theme";
 const CHOICES = /** @type {const} */ (["system", "light", "dark"]);
 
@@ -7,7 +9,7 @@ const CHOICES = /** @type {const} */ (["system", "light", "dark"]);
 
 /** The colours that the chart draws with, by the names of their custom properties. */
 const COLOURS = /** @type {const} */ ([
-  "editor", "text", "muted", "grid", "line", "accent", "up", "down", "warn", "warn-fill", "up-volume", "down-volume", "missing", "coming",
+  "editor", "text", "muted", "grid", "line", "accent", "up", "down", "warn", "warn-fill", "up-volume", "down-volume", "missing", "coming", "study-1", "study-2", "study-3", "study-4",
 ]); // prettier-ignore
 
 /** @typedef {Record<typeof COLOURS[number], string>} Palette */
@@ -20,7 +22,7 @@ export class Theme {
   /** @param {(palette: Palette) => void} onChange called once now, and at each change */
   constructor(onChange) {
     this.onChange = onChange;
-    this.#choice = CHOICES.find((choice) => choice === read()) ?? "system";
+    this.#choice = CHOICES.find((choice) => choice === recall(KEY)) ?? "system";
     this.#dark.addEventListener("change", () => this.#apply());
     this.#apply();
   }
@@ -32,25 +34,13 @@ export class Theme {
   /** The next choice: system, light, dark, and round again. */
   next() {
     this.#choice = CHOICES[(CHOICES.indexOf(this.#choice) + 1) % CHOICES.length] ?? "system";
-    try {
-      localStorage.setItem(KEY, this.#choice);
-    } catch {
-      // Storage can be off; the choice then lasts as long as the page.
-    }
+    remember(KEY, this.#choice);
     this.#apply();
   }
 
   #apply() {
     document.documentElement.dataset.theme = this.#choice;
     this.onChange(palette());
-  }
-}
-
-function read() {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
   }
 }
 

@@ -2,6 +2,7 @@
 
 /** @import { View } from "./protocol.js" */
 
+const INDICATORS = "indicators";
 const NAMES = /** @type {const} */ (["exchange", "symbol", "interval"]);
 
 /**
@@ -21,9 +22,19 @@ export function parse(search) {
 }
 
 /**
- * The query that shows this view.
- * @param {View} view
+ * The indicators that an address asks for, as it has them; `null` when it says nothing of them.
+ * @param {string} search
  */
-export function query(view) {
-  return `?${new URLSearchParams(NAMES.map((name) => [name, view[name]]))}`;
+export const indicators = (search) => new URLSearchParams(search).get(INDICATORS);
+
+/**
+ * The query that shows this view, with these indicators.
+ * @param {View} view
+ * @param {string} [studies]
+ */
+export function query(view, studies = "") {
+  const named = NAMES.map((name) => [name, view[name]]);
+  // Colons and commas are as good in a query as they are to read.
+  const more = studies ? `&${INDICATORS}=${studies}` : "";
+  return `?${new URLSearchParams(named)}${more}`;
 }

@@ -141,6 +141,7 @@ export class ChartView {
     if (change === "inserted" || this.#stale) this.#drawSoon();
     else {
       this.chart.update(candle, this.#condition(candle));
+      if (!this.chart.overlay.update(candle)) this.#drawSoon(); // what follows it is another value too
       if (change === "appended") this.#shade();
     }
     if (wasEmpty) this.needs.onState("ready");
