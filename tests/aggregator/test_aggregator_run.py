@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import REGISTRY
 
 from rtchart.aggregator.run import run
+from rtchart.broker.on_demand import NotPublished
 from rtchart.core.candle import fold
 from rtchart.core.interval import DAY, HOUR, INTERVALS, MINUTE
 from rtchart.store import checkpoints
@@ -17,6 +18,7 @@ from rtchart.store.checkpoints import SETTLE
 from rtchart.store.database import connect
 from tests.aggregator.ground import OVER, START, Collector, Ground, minute, same, second
 from tests.core.klines import archive_day, recorded
+from tests.counting import counted
 from tests.waiting import wait_until
 
 
@@ -338,3 +340,20 @@ async def test_history_is_no_latency_and_what_an_aggregator_was_slow_with_is(gro
     await ground.put(symbol_id, minute(59) + minute(10))
     await ground.run(now + 250, began=START + 5 * MINUTE)
     assert observed_closes() == (count + 2, pytest.approx(total + 0.25 + 49 * 60 + 0.25))
+
+
+async def test_revisions_that_kafka_does_not_take_wait_and_are_counted(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    symbol_id = await ground.want()
+    await ground.put(symbol_id, minute(0))
+
+    async def refuse(revisions: object) -> None:
+        raise NotPublished("no broker")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ground.kafka, "publish", refuse)
+        assert (await ground.run(OVER)).not_published == "no broker"
+    waiting = counted("rtchart_aggregator_outbox_pending")
+    assert waiting > 0
+    await ground.run(OVER)
+    assert counted("rtchart_aggregator_outbox_pending") == 0
+    assert len(ground.kafka.revisions) == waiting

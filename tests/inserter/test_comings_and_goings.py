@@ -25,6 +25,7 @@ from rtchart.core.interval import SECOND
 from rtchart.core.kline import Kline
 from rtchart.inserter import command
 from rtchart.inserter.service import Limits
+from tests.counting import counted
 from tests.inserter.running import SYMBOLS_HERE, becomes, count, expected, inserter, klines, more_than, rows
 from tests.waiting import wait_until
 
@@ -178,8 +179,10 @@ async def test_a_log_that_was_cut_off_is_told_and_read_on(
     (tp,) = (tp for tp in cluster.topic_partitions(KLINES, KLINES.partitions) if tp.partition == partition)
     async with cluster.admin() as admin:
         await admin.delete_records({tp: RecordsToDelete(before_offset=20)})
+    before = counted("rtchart_inserter_offsets_lost_total")
     async with inserter(cluster, database):
         await wait_until(lambda: becomes(count(connection), 20))
+    assert counted("rtchart_inserter_offsets_lost_total") > before
     assert await rows(connection) == expected(sent[:10] + sent[20:])
     gaps = await connection.fetch("SELECT start_time, end_time, state, reason FROM gap")
     assert [tuple(gap) for gap in gaps] == [(sent[10].open_time, sent[20].open_time, "open", "offset_lost")]

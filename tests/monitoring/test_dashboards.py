@@ -23,6 +23,7 @@ from scripts.dashboards.symbols import SYMBOLS_DASHBOARD
 from rtchart.core.interval import SECOND
 from rtchart.process import metrics as stages
 from rtchart_operator import verdicts
+from tests.e2e.panels import STILL
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -405,6 +406,12 @@ def test_the_colours_are_those_of_the_alerts(name: str, alert: str) -> None:
         assert told == [(None, "orange"), (pytest.approx(1 - due["orange"]), "green")]
     else:
         assert told == [(None, "green"), *sorted((value, colour) for colour, value in due.items())]
+
+
+@pytest.mark.parametrize(("metric", "file"), STILL.items())
+def test_what_a_release_need_not_move_a_test_moves(metric: str, file: str) -> None:
+    assert f'"{metric}"' in (ROOT / file).read_text(encoding="utf-8")
+    assert any(metric in each.promql for each in expressions()), "nothing draws it"
 
 
 def test_what_an_alert_compares_with_is_read_from_its_rules() -> None:

@@ -27,6 +27,7 @@ from rtchart_operator.controller import FLAPS, FLAPS_WITHIN, Controller
 from rtchart_operator.pipeline import Pipeline
 from rtchart_operator.resource import Resource, resource
 from rtchart_operator.storage import Storage
+from tests.counting import counted
 from tests.operator.material import body
 from tests.waiting import wait_until
 
@@ -221,9 +222,11 @@ async def test_an_exchange_that_does_not_answer_holds_nothing_up(kafka: str, top
 
 async def test_a_watch_that_keeps_ending_is_told_of() -> None:
     stage = Ground(Cluster("127.0.0.1:9"), "postgresql://postgres@127.0.0.1:9/rtchart")
+    before = counted("rtchart_operator_watch_ends_total")
     for number in range(FLAPS):
         assert stage.controller.unwatched == "", "now and then each of them ends"
         stage.controller.ended(f"410 Gone, {number}")
+    assert counted("rtchart_operator_watch_ends_total") == before + FLAPS
     assert f"keeps ending (410 Gone, {FLAPS - 1})" in stage.controller.unwatched
     stage.ahead = FLAPS_WITHIN
     assert stage.controller.unwatched == "", "it lasts again"

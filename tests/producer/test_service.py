@@ -17,6 +17,7 @@ from rtchart.process.health import Health
 from rtchart.producer.listing import keep_time
 from rtchart.producer.repair import keep_repairing
 from rtchart.producer.service import Producer
+from tests.counting import counted
 from tests.producer.test_outage import Rest, Silent, T, World, kline
 from tests.waiting import wait_until
 
@@ -39,6 +40,20 @@ async def test_the_stream_is_told_of_seconds_that_it_should_have_brought_and_of_
     finally:
         repairing.cancel()
         await asyncio.wait([repairing])
+
+
+async def test_what_was_ignored_and_what_kafka_did_not_take_is_counted() -> None:
+    world = World()
+    names = ("rtchart_producer_klines_ignored_total", "rtchart_producer_records_lost_total")
+    before = [counted(name) for name in names]
+    await world.producer.sink(Batch(1, ignored=3))
+    world.kafka.up = False
+    await world.seconds(2)
+    on_its_way = world.producer.outbox.in_flight
+    assert on_its_way
+    world.kafka.settle(False)
+    await wait_until(lambda: not world.producer.outbox.in_flight)
+    assert [counted(name) - was for name, was in zip(names, before, strict=True)] == [3, on_its_way]
 
 
 class Odd(Rest):

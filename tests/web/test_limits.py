@@ -14,6 +14,7 @@ from rtchart.web import addresses
 from rtchart.web.addresses import Limits, networks
 from rtchart.web.admission import Rules
 from rtchart.web.bucket import Bucket
+from tests.counting import counted
 from tests.waiting import wait_until
 from tests.web.conftest import BTC
 from tests.web.running import Running, Socket, running
@@ -83,9 +84,11 @@ def one_burst(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_address_asks_so_often(kafka: str, topic_prefix: str, database: str) -> None:
     """Another address is not held up by it, and probes and page never are."""
     rules = Rules(limits=Limits(requests=1 / 100_000, proxies=PROXY))  # a burst of one
+    before = counted("rtchart_web_requests_limited_total")
     async with running(kafka, topic_prefix, database, symbols=[BTC], rules=rules) as web:
         assert (await web.get("/status")).status_code == 200
         refused = await web.get("/status")
+        assert counted("rtchart_web_requests_limited_total") == before + 1
         assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
         assert refused.json()["detail"].startswith("your address asks too often; ask again in ")
         assert 0 < int(refused.headers["retry-after"]) <= 100_000

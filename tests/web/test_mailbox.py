@@ -17,6 +17,7 @@ from rtchart.web.connection import Connection, Socket
 from rtchart.web.hub import Hub
 from rtchart.web.market import Entry, Market
 from rtchart.web.views import Views
+from tests.counting import counted
 from tests.web.klines import IDENTITY, kline
 
 START = 1_763_769_600_000
@@ -66,8 +67,10 @@ def test_clients_share_one_text() -> None:
 def test_a_slow_client_gets_the_latest_of_each_candle() -> None:
     stage = Stage()
     slow = stage.client("1m")
+    before = counted("rtchart_web_mailbox_skips_total")
     for second in range(125):
         stage.second(START + second * SECOND, close=str(second % 9))
+    assert counted("rtchart_web_mailbox_skips_total") == before + 122
     candles = [json.loads(text)["candle"] for text in slow.take()]
     assert [(candle["open_time"], candle["received"], candle["closed"]) for candle in candles] == [
         (START, 60, True),
@@ -79,8 +82,10 @@ def test_a_slow_client_gets_the_latest_of_each_candle() -> None:
 def test_a_mailbox_that_overflows_becomes_a_resync_of_each_subscription() -> None:
     stage = Stage()
     slow = stage.client("1s", "1m")
+    before = counted("rtchart_web_resyncs_total")
     for second in range(MAX_BOX + 2):
         stage.second(START + second * SECOND)
+    assert counted("rtchart_web_resyncs_total") == before + 2
     told = [json.loads(text) for text in slow.take()]
     assert len(told) < MAX_BOX
     assert {message["interval"] for message in told if message["op"] == "resync"} == {"1s", "1m"}
@@ -221,7 +226,9 @@ async def test_a_stalled_client_is_closed_with_1008(monkeypatch: pytest.MonkeyPa
     stage.hub.sweep()
     assert client.closing is None
     monkeypatch.setattr(hubs, "STALLED", 0.0)
+    before = counted("rtchart_web_stalled_total")
     stage.hub.sweep()
+    assert counted("rtchart_web_stalled_total") == before + 1
     await asyncio.wait_for(serving, 5)
     assert socket.closed is not None
     assert socket.closed[0] == 1008

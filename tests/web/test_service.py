@@ -22,12 +22,18 @@ from rtchart.core.messages import GapOpened
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.local.ports import free_ports
 from rtchart.web import server, service
+from tests.counting import counted
 from tests.waiting import wait_until
 from tests.web.conftest import BTC
 from tests.web.klines import IDENTITY, seconds, this_minute
 from tests.web.running import Running, running
 
 DEADLINE = 30.0
+
+
+async def test_it_tells_how_many_symbols_have_come(web: Running) -> None:
+    await web.publish(seconds(this_minute(), 1))
+    await wait_until(lambda: counted("rtchart_web_symbols") == 1)
 
 
 @asynccontextmanager
