@@ -125,7 +125,7 @@ async def tab_through(page: Page, last: str) -> list[str]:
 
 async def test_the_focus_goes_through_the_page_as_it_is_read(stage: Stage, page: Page) -> None:
     await shown(page, stage)
-    places = ["skip", "filter", "symbols", "studies-open", "intervals", "chart", "attribution", "theme"]
+    places = ["skip", "filter", "symbols", "display-open", "intervals", "chart", "attribution", "theme"]
     assert await tab_through(page, "theme") == places
 
 
@@ -140,7 +140,7 @@ async def test_the_skip_link_leads_past_the_symbols(stage: Stage, page: Page) ->
 async def test_the_focus_stays_in_the_drawer_while_it_covers_the_chart(stage: Stage, page: Page) -> None:
     await page.set_viewport_size({"width": 390, "height": 844})
     await shown(page, stage)
-    assert (await tab_through(page, "theme"))[:4] == ["skip", "sidebar-open", "studies-open", "intervals"]
+    assert (await tab_through(page, "theme"))[:4] == ["skip", "sidebar-open", "display-open", "intervals"]
     await page.click("#sidebar-open")
     await expect(page.locator("#filter")).to_be_focused()
     for _ in range(len(market.SYMBOLS) + 4):

@@ -56,7 +56,7 @@ async def test_a_repaired_candle_moves_what_is_made_of_it(stage: Stage, page: Pa
 async def test_they_are_chosen_changed_and_removed(stage: Stage, page: Page) -> None:
     await opened(page, stage)
     assert await inspect(page, "indicators()") == []
-    await page.click("#studies-open")
+    await page.click("#display-open")
     await page.get_by_role("button", name="Exponential average").click()
     await page.get_by_role("button", name="RSI", exact=True).click()
     await until(page, "r.indicators().map(({ line }) => line).join() === 'ema,rsi'")
@@ -74,7 +74,7 @@ async def test_they_are_chosen_changed_and_removed(stage: Stage, page: Page) -> 
     await page.get_by_role("button", name="Remove RSI 14").click()
     await until(page, "r.indicators().map(({ line }) => line).join() === 'ema'")
     await page.keyboard.press("Escape")
-    await expect(page.locator("#studies")).to_be_hidden()
+    await expect(page.locator("#display")).to_be_hidden()
     await page.click('#symbols a[data-key="binance:ETHUSDT"]')
     await until(page, "r.shown().symbol === 'ETHUSDT' && r.candles().length >= 400 && r.indicators()[0].data.length >= 400")
     assert page.url.endswith("&indicators=ema:2")

@@ -1,17 +1,11 @@
 /** The chart library, behind the few things that a view does with it. */
 
-import {
-  CandlestickSeries,
-  ColorType,
-  CrosshairMode,
-  HistogramSeries,
-  createChart,
-  createSeriesMarkers,
-} from "../vendor/lightweight-charts.mjs";
-import { bar, barTime, room, volume } from "./bars.js";
+import { ColorType, CrosshairMode, HistogramSeries, PriceScaleMode, createChart } from "../vendor/lightweight-charts.mjs";
+import { volume } from "./bars.js";
 import { compact, price, time } from "./format.js";
 import { isDaily, isSeconds } from "./interval.js";
 import { Overlay } from "./overlay.js";
+import { Prices } from "./prices.js";
 import { Shading } from "./shading.js";
 
 /** @import { Time } from "../vendor/lightweight-charts.mjs" */
@@ -19,11 +13,14 @@ import { Shading } from "./shading.js";
 /** @import { Condition } from "./completeness.js" */
 /** @import { Candle } from "./protocol.js" */
 /** @import { Store } from "./store.js" */
+/** @import { Chosen } from "./menu.js" */
 /** @import { Palette } from "./theme.js" */
 
 /** When fewer bars than this are left of what is seen, older ones are wanted. */
 const AHEAD = 120;
 const BAR_SPACING = 8;
+
+const MODES = { linear: PriceScaleMode.Normal, log: PriceScaleMode.Logarithmic, percent: PriceScaleMode.Percentage };
 
 /**
  * @typedef {object} Handlers
@@ -65,7 +62,7 @@ export class Chart {
       rightPriceScale: { borderVisible: false },
       timeScale: { borderVisible: false, rightOffset: 6, barSpacing: BAR_SPACING, minBarSpacing: 0.5 },
     });
-    this.candles = this.chart.addSeries(CandlestickSeries, { borderVisible: true });
+    this.prices = new Prices(this.chart, this.#shadings[0]);
     this.volume = this.chart.addSeries(
       HistogramSeries,
       { priceFormat: { type: "custom", formatter: compact, minMove: 0.01 }, lastValueVisible: false, priceLineVisible: false },
@@ -75,9 +72,7 @@ export class Chart {
     main?.setStretchFactor(5);
     below?.setStretchFactor(1);
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.1, bottom: 0 } });
-    this.candles.attachPrimitive(this.#shadings[0]);
     this.volume.attachPrimitive(this.#shadings[1]);
-    this.markers = createSeriesMarkers(this.candles, []);
     this.overlay = new Overlay(this.chart);
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < AHEAD) handlers.onOlder();
@@ -93,10 +88,10 @@ export class Chart {
     this.#interval = interval;
     this.#last = undefined;
     this.#marked.clear();
-    this.candles.setData([]);
+    this.prices.draw([], interval, () => "whole");
     this.volume.setData([]);
     this.overlay.draw([]);
-    this.markers.setMarkers([]);
+    this.prices.mark([]);
     this.shade([]);
     this.chart.timeScale().applyOptions({ timeVisible: !isDaily(interval), secondsVisible: isSeconds(interval) });
     this.chart.priceScale("right").applyOptions({ autoScale: true });
@@ -110,7 +105,7 @@ export class Chart {
     if (precision === this.#precision) return;
     this.#precision = precision;
     const formatter = (/** @type {number} */ value) => price(value.toFixed(precision), precision);
-    this.candles.applyOptions({ priceFormat: { type: "custom", formatter, minMove: 10 ** -precision } });
+    this.prices.apply({ priceFormat: { type: "custom", formatter, minMove: 10 ** -precision } });
     this.overlay.setPrice(formatter);
   }
 
@@ -131,14 +126,7 @@ export class Chart {
         horzLine: { color: palette.muted, labelBackgroundColor: palette.accent },
       },
     });
-    this.candles.applyOptions({
-      upColor: palette.up,
-      borderUpColor: palette.up,
-      wickUpColor: palette.up,
-      downColor: palette.down,
-      borderDownColor: palette.down,
-      wickDownColor: palette.down,
-    });
+    this.prices.setPalette(palette);
     for (const shading of this.#shadings) shading.palette = palette;
     this.overlay.setPalette(palette);
   }
@@ -151,46 +139,48 @@ export class Chart {
   draw(store, condition) {
     const palette = this.#palette;
     if (!palette) return;
-    const bars = [];
-    const volumes = [];
-    this.#marked.clear();
-    let previous;
-    for (const candle of store.candles) {
-      const found = condition(candle);
-      bars.push(...room(this.#interval, previous, candle.open_time), bar(candle, found, palette));
-      volumes.push(volume(candle, palette));
-      if (found === "lacking") this.#marked.add(candle.open_time);
-      previous = candle.open_time;
-    }
-    this.#last = previous;
-    this.candles.setData(bars);
-    this.volume.setData(volumes);
+    this.#last = store.last?.open_time;
+    this.#marked = new Set(store.candles.filter((one) => condition(one) === "lacking").map(({ open_time }) => open_time));
+    this.prices.draw(store.candles, this.#interval, condition);
+    this.volume.setData(store.candles.map((candle) => volume(candle, palette)));
     this.overlay.draw(store.candles);
     this.#colourPrice(store.last);
     this.#mark();
   }
 
   /**
-   * Draw one candle that is new at the end, or has changed in place.
+   * Draw one candle that is new at the end, or has changed in place. Whether that was all there is to do: else what follows it
+   * is to be drawn anew too.
    * @param {Candle} candle
    * @param {Condition} condition
    */
   update(candle, condition) {
     const palette = this.#palette;
-    if (!palette) return;
+    if (!palette) return true;
     const older = this.#last !== undefined && candle.open_time < this.#last;
     if (!older) {
-      for (const empty of room(this.#interval, this.#last, candle.open_time)) this.candles.update(empty);
       this.#last = candle.open_time;
       this.#colourPrice(candle);
     }
-    this.candles.update(bar(candle, condition, palette), older);
+    const drawn = [this.prices.update(candle, this.#interval, condition), this.overlay.update(candle)].every(Boolean);
     this.volume.update(volume(candle, palette), older);
     const lacking = condition === "lacking";
-    if (lacking === this.#marked.has(candle.open_time)) return;
-    if (lacking) this.#marked.add(candle.open_time);
-    else this.#marked.delete(candle.open_time);
-    this.#mark();
+    if (lacking !== this.#marked.has(candle.open_time)) {
+      if (lacking) this.#marked.add(candle.open_time);
+      else this.#marked.delete(candle.open_time);
+      this.#mark();
+    }
+    return drawn;
+  }
+
+  /**
+   * Look like this; draw everything anew then.
+   * @param {Chosen} chosen
+   */
+  look({ style, scale, studies }) {
+    this.prices.choose(style);
+    this.overlay.choose(studies);
+    this.chart.priceScale("right").applyOptions({ mode: MODES[scale] });
   }
 
   /**
@@ -232,16 +222,11 @@ export class Chart {
    */
   #colourPrice(last) {
     const priceLineColor = (last && Number(last.close) < Number(last.open) ? this.#palette?.down : this.#palette?.up) ?? "";
-    if (this.candles.options().priceLineColor !== priceLineColor) this.candles.applyOptions({ priceLineColor });
+    if (this.prices.series.options().priceLineColor !== priceLineColor) this.prices.apply({ priceLineColor });
   }
 
   #mark() {
-    const color = this.#palette?.warn ?? "";
-    this.markers.setMarkers(
-      [...this.#marked]
-        .sort((a, b) => a - b)
-        .map((openTime) => ({ time: barTime(openTime), position: "belowBar", shape: "circle", color, size: 0.4 })),
-    );
+    this.prices.mark([...this.#marked].sort((a, b) => a - b));
   }
 
   /** @param {Time} at */

@@ -18,18 +18,20 @@ export function inspect(view, feed) {
       /** The candles of the store, oldest first. */
       candles: () => view.store.candles,
       /** What the library was given. */
-      bars: () => chart.candles.data(),
+      bars: () => chart.prices.series.data(),
       /** Which place on the time scale a candle (open time in ms) has: what is missing takes places too. */
       place: (/** @type {number} */ openTime) => chart.chart.timeScale().timeToIndex(barTime(openTime), false),
       /** Which places are in sight. */
       visible: () => chart.chart.timeScale().getVisibleLogicalRange(),
       /** How the scales write a number. */
       formatted: (/** @type {number} */ value, /** @type {"candles" | "volume"} */ series = "candles") =>
-        chart[series].priceFormatter().format(value),
+        (series === "volume" ? chart.volume : chart.prices.series).priceFormatter().format(value),
+      /** What kind of series the prices are, and the mode of their scale. */
+      look: () => [chart.prices.series.seriesType(), chart.chart.priceScale("right").options().mode],
       /** The stretches that are shaded. */
       bands: () => chart.bands,
       /** How many candles are marked as incomplete. */
-      marked: () => chart.markers.markers().length,
+      marked: () => chart.prices.markers.markers().length,
       /** The indicators that are drawn: kind, line, pane and data of each series. */
       indicators: () => chart.overlay.lines,
       /** The gaps known for the symbol. */

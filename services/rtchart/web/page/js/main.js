@@ -17,7 +17,7 @@ import { afterPaint, onFrame } from "./frame.js";
 import { inspect } from "./inspect.js";
 import { bindKeys } from "./keys.js";
 import { nowUs } from "./latency.js";
-import { Menu } from "./menu.js";
+import { Menu, meant } from "./menu.js";
 import { LatencyMeter } from "./meter.js";
 import { recall, remember } from "./memory.js";
 import { Sidebar } from "./sidebar.js";
@@ -26,16 +26,14 @@ import { Tab } from "./tab.js";
 import { fill, texts } from "./texts.js";
 import { Theme } from "./theme.js";
 import { TokenDialog } from "./token.js";
-import { read, written } from "./studies.js";
-import { indicators, parse, query } from "./url.js";
+import { look, parse, query } from "./url.js";
 import { ChartView } from "./view.js";
 
 /** @import { SymbolInfo, Ticker, View } from "./protocol.js" */
-/** @import { Study } from "./studies.js" */
+/** @import { Chosen } from "./menu.js" */
 
 const REPORT_EVERY = 10_000;
 const RETRY = 2_000;
-const INDICATORS = "rtchart.indicators";
 
 fill(document);
 
@@ -62,8 +60,8 @@ const sidebar = new Sidebar(({ exchange, symbol }) => {
   drawer.close();
 });
 
-const menu = new Menu((studies) => {
-  study(studies);
+const menu = new Menu((chosen) => {
+  draw(chosen);
   keep();
 });
 
@@ -123,7 +121,7 @@ const view = new ChartView({
   },
 });
 
-status.bindTheme(new Theme((palette) => view.setPalette(palette)));
+status.bindTheme(new Theme((palette) => view.redraw((chart) => chart.setPalette(palette))));
 status.latency = meter;
 
 /**
@@ -136,7 +134,7 @@ function go(wish, history = "push", among = symbols) {
   const next = choose(among, wish);
   if (!next || (view.shown && query(next) === query(view.shown))) return;
   current = infoOf(among, next);
-  const address = query(next, written(view.chart.overlay.studies));
+  const address = query(next, menu.written);
   if (history === "push") window.history.pushState(null, "", address);
   if (history === "replace") window.history.replaceState(null, "", address);
   tab.show(next, current?.intervals ?? []);
@@ -146,19 +144,18 @@ function go(wish, history = "push", among = symbols) {
 }
 
 /**
- * Draw these indicators.
- * @param {readonly Study[]} studies
+ * Draw the view in this way.
+ * @param {Chosen} chosen
  */
-function study(studies) {
-  menu.studies = studies;
-  view.chart.overlay.choose(studies, view.store.candles);
+function draw(chosen) {
+  menu.show(chosen);
+  view.redraw((chart) => chart.look(chosen));
 }
 
-/** Have the address and this browser remember which indicators are drawn. */
+/** Have the address and this browser remember how the view is drawn. */
 function keep() {
-  const studies = written(view.chart.overlay.studies);
-  if (view.shown) window.history.replaceState(null, "", query(view.shown, studies));
-  remember(INDICATORS, studies);
+  if (view.shown) window.history.replaceState(null, "", query(view.shown, menu.written));
+  for (const [name, value] of Object.entries(menu.written)) remember(`rtchart.${name}`, value);
 }
 
 /**
@@ -224,7 +221,7 @@ function askToken() {
 }
 
 window.addEventListener("popstate", () => {
-  study(read(indicators(location.search) ?? ""));
+  draw(meant(look(location.search)));
   go(parse(location.search), "none");
 });
 window.addEventListener("online", () => feed.connection.wake());
@@ -235,7 +232,14 @@ document.addEventListener("visibilitychange", () => {
 });
 setInterval(() => feed.report(meter.takeReport()), REPORT_EVERY);
 
-study(read(indicators(location.search) ?? recall(INDICATORS) ?? ""));
+const said = look(location.search);
+draw(
+  meant({
+    style: said.style ?? recall("rtchart.style"),
+    scale: said.scale ?? recall("rtchart.scale"),
+    indicators: said.indicators ?? recall("rtchart.indicators"),
+  }),
+);
 bindKeys(find("chart", HTMLDivElement), view.chart);
 inspect(view, feed);
 feed.connection.start();

@@ -1,46 +1,80 @@
-/** The choice of indicators: what is drawn, each with its settings, and what can be added. */
+/** How the view is drawn: the style of the prices, their scale, and the indicators, each with its settings. */
 
 import { find, make } from "./dom.js";
-import { KINDS, MOST, usual, within } from "./studies.js";
+import { KINDS, MOST, read, usual, within, written } from "./studies.js";
+import { SCALES, STYLES, among } from "./styles.js";
 import { texts } from "./texts.js";
 
 /** @import { Study } from "./studies.js" */
+/** @import { Scale, Style } from "./styles.js" */
+
+/** @typedef {{ style: Style, scale: Scale, studies: readonly Study[] }} Chosen */
+
+/**
+ * What these words mean, or what is usual.
+ * @param {{ style: string | null, scale: string | null, indicators: string | null }} said
+ * @returns {Chosen}
+ */
+export const meant = ({ style, scale, indicators }) => ({
+  style: among(STYLES, style),
+  scale: among(SCALES, scale),
+  studies: read(indicators ?? ""),
+});
 
 export class Menu {
-  /** @type {readonly Study[]} */
-  #studies = [];
-  #dialog = find("studies", HTMLDialogElement);
+  /** @type {Chosen} */
+  #all = { style: STYLES[0], scale: SCALES[0], studies: [] };
+  #dialog = find("display", HTMLDialogElement);
+  #style = find("display-style", HTMLSelectElement);
+  #scale = find("display-scale", HTMLSelectElement);
   #chosen = find("studies-chosen", HTMLUListElement);
   #more = find("studies-more", HTMLDivElement);
 
-  /** @param {(studies: readonly Study[]) => void} onChange */
+  /** @param {(chosen: Chosen) => void} onChange */
   constructor(onChange) {
     this.onChange = onChange;
-    find("studies-open", HTMLButtonElement).addEventListener("click", () => this.#dialog.showModal());
-    find("studies-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    find("display-open", HTMLButtonElement).addEventListener("click", () => this.#dialog.showModal());
+    find("display-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
     this.#dialog.addEventListener("click", ({ target }) => {
       if (target === this.#dialog) this.#dialog.close(); // beside what is in it
     });
+    this.#style.append(...STYLES.map((style) => new Option(texts.styles[style], style)));
+    this.#scale.append(...SCALES.map((scale) => new Option(texts.scales[scale], scale)));
+    this.#style.addEventListener("change", () => this.#change({ style: among(STYLES, this.#style.value) }));
+    this.#scale.addEventListener("change", () => this.#change({ scale: among(SCALES, this.#scale.value) }));
     for (const kind of Object.keys(KINDS)) {
       const add = make("button", "", texts.studies[kind]);
       add.type = "button";
       add.value = kind;
-      add.addEventListener("click", () => this.#change([...this.#studies, usual(kind)]));
+      add.addEventListener("click", () => this.#change({ studies: [...this.#all.studies, usual(kind)] }));
       this.#more.append(add);
     }
   }
 
-  /** @param {readonly Study[]} studies */
-  set studies(studies) {
-    this.#studies = studies;
+  /** What is chosen, as an address has it: what is usual is empty. */
+  get written() {
+    const { style, scale, studies } = this.#all;
+    return {
+      style: style === STYLES[0] ? "" : style,
+      scale: scale === SCALES[0] ? "" : scale,
+      indicators: written(studies),
+    };
+  }
+
+  /** @param {Chosen} chosen */
+  show(chosen) {
+    this.#all = chosen;
+    const { style, scale, studies } = chosen;
+    this.#style.value = style;
+    this.#scale.value = scale;
     this.#chosen.replaceChildren(...studies.map((study, at) => this.#row(study, at)));
     for (const add of this.#more.querySelectorAll("button")) add.disabled = studies.length >= MOST;
   }
 
-  /** @param {readonly Study[]} studies */
-  #change(studies) {
-    this.studies = studies;
-    this.onChange(studies);
+  /** @param {Partial<Chosen>} news */
+  #change(news) {
+    this.show({ ...this.#all, ...news });
+    this.onChange(this.#all);
   }
 
   /**
@@ -57,7 +91,7 @@ export class Menu {
       input.value = String(study.settings[number]);
       input.addEventListener("change", () => {
         const settings = study.settings.with(number, within(setting, input.valueAsNumber));
-        this.#change(this.#studies.with(at, { ...study, settings }));
+        this.#change({ studies: this.#all.studies.with(at, { ...study, settings }) });
         // The row is another one now; who types goes on where they were.
         this.#chosen.children[at]?.querySelectorAll("input")[number]?.focus();
       });
@@ -69,7 +103,7 @@ export class Menu {
     remove.setAttribute("aria-label", texts.remove(texts.study(study.kind, study.settings)));
     remove.textContent = "×";
     remove.addEventListener("click", () => {
-      this.#change(this.#studies.filter((_, other) => other !== at));
+      this.#change({ studies: this.#all.studies.filter((_, other) => other !== at) });
       this.#more.querySelector("button")?.focus();
     });
     row.append(remove);

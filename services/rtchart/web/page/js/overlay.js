@@ -67,14 +67,12 @@ export class Overlay {
   }
 
   /**
-   * Draw these.
+   * Have these on the chart; `draw` draws them.
    * @param {readonly Study[]} studies
-   * @param {readonly Candle[]} candles what there is to make them of
    */
-  choose(studies, candles) {
+  choose(studies) {
     this.studies = studies;
     this.#build();
-    this.draw(candles);
   }
 
   /** What is on the chart: each series' title and data, for tests and for the curious. */

@@ -75,8 +75,20 @@ export const texts = {
     incomplete: (/** @type {number} */ missing) =>
       `${missing} ${missing === 1 ? "second is" : "seconds are"} missing in this candle`,
   },
+  display: "Display",
+  closeDisplay: "Close the choice of what is displayed",
+  style: "Prices",
+  styles: {
+    candles: "Candles",
+    hollow: "Hollow candles",
+    bars: "Bars",
+    line: "Line",
+    area: "Area",
+    "heikin-ashi": "Heikin-Ashi",
+  },
+  scale: "Scale",
+  scales: { linear: "Linear", log: "Logarithmic", percent: "Percent" },
   indicators: "Indicators",
-  closeIndicators: "Close the choice of indicators",
   studies: /** @type {Record<string, string>} */ ({
     sma: "Moving average",
     ema: "Exponential average",

@@ -9,7 +9,7 @@ const CHOICES = /** @type {const} */ (["system", "light", "dark"]);
 
 /** The colours that the chart draws with, by the names of their custom properties. */
 const COLOURS = /** @type {const} */ ([
-  "editor", "text", "muted", "grid", "line", "accent", "up", "down", "warn", "warn-fill", "up-volume", "down-volume", "missing", "coming", "study-1", "study-2", "study-3", "study-4",
+  "editor", "text", "muted", "grid", "line", "accent", "up", "down", "warn", "warn-fill", "up-volume", "down-volume", "missing", "coming", "area-top", "area-bottom", "study-1", "study-2", "study-3", "study-4",
 ]); // prettier-ignore
 
 /** @typedef {Record<typeof COLOURS[number], string>} Palette */

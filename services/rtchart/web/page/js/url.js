@@ -2,8 +2,8 @@
 
 /** @import { View } from "./protocol.js" */
 
-const INDICATORS = "indicators";
 const NAMES = /** @type {const} */ (["exchange", "symbol", "interval"]);
+const LOOKS = /** @type {const} */ (["style", "scale", "indicators"]);
 
 /**
  * What an address asks for; what it does not name is missing.
@@ -22,19 +22,23 @@ export function parse(search) {
 }
 
 /**
- * The indicators that an address asks for, as it has them; `null` when it says nothing of them.
+ * What an address says of how the view is drawn, by name; `null` where it says nothing.
  * @param {string} search
+ * @returns {Record<typeof LOOKS[number], string | null>}
  */
-export const indicators = (search) => new URLSearchParams(search).get(INDICATORS);
+export function look(search) {
+  const query = new URLSearchParams(search);
+  return { style: query.get("style"), scale: query.get("scale"), indicators: query.get("indicators") };
+}
 
 /**
- * The query that shows this view, with these indicators.
+ * The query that shows this view, drawn in this way; what is empty is left out.
  * @param {View} view
- * @param {string} [studies]
+ * @param {Partial<Record<typeof LOOKS[number], string>>} [drawn]
  */
-export function query(view, studies = "") {
+export function query(view, drawn = {}) {
   const named = NAMES.map((name) => [name, view[name]]);
   // Colons and commas are as good in a query as they are to read.
-  const more = studies ? `&${INDICATORS}=${studies}` : "";
-  return `?${new URLSearchParams(named)}${more}`;
+  const more = LOOKS.map((name) => (drawn[name] ? `&${name}=${drawn[name]}` : ""));
+  return `?${new URLSearchParams(named)}${more.join("")}`;
 }

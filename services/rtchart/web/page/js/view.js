@@ -15,7 +15,6 @@ import { Store } from "./store.js";
 /** @import { Candle, CandleMessage, CandlePage, Frame, Gap, SnapshotMessage, View as ViewOf } from "./protocol.js" */
 /** @import { Condition, Range } from "./completeness.js" */
 /** @import { Feed } from "./feed.js" */
-/** @import { Palette } from "./theme.js" */
 
 /**
  * @typedef {object} Needs What a view is made with.
@@ -93,9 +92,12 @@ export class ChartView {
     });
   }
 
-  /** @param {Palette} palette */
-  setPalette(palette) {
-    this.chart.setPalette(palette);
+  /**
+   * Have it drawn in another way.
+   * @param {(chart: Chart) => void} change
+   */
+  redraw(change) {
+    change(this.chart);
     this.#draw();
   }
 
@@ -140,8 +142,7 @@ export class ChartView {
     // A symbol's past comes in hundreds of candles at once: they are drawn together.
     if (change === "inserted" || this.#stale) this.#drawSoon();
     else {
-      this.chart.update(candle, this.#condition(candle));
-      if (!this.chart.overlay.update(candle)) this.#drawSoon(); // what follows it is another value too
+      if (!this.chart.update(candle, this.#condition(candle))) this.#drawSoon();
       if (change === "appended") this.#shade();
     }
     if (wasEmpty) this.needs.onState("ready");

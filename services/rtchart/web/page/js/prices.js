@@ -1,0 +1,142 @@
+/** The prices' series, in the style that is chosen: another style is another series in its place. */
+
+import { AreaSeries, BarSeries, CandlestickSeries, LineSeries, createSeriesMarkers } from "../vendor/lightweight-charts.mjs";
+import { barTime, room } from "./bars.js";
+import { KIND, datum } from "./styles.js";
+
+/** @import { IChartApi, ISeriesApi, ISeriesPrimitive, SeriesType, Time } from "../vendor/lightweight-charts.mjs" */
+/** @import { Condition } from "./completeness.js" */
+/** @import { Candle } from "./protocol.js" */
+/** @import { Body, Style } from "./styles.js" */
+/** @import { Palette } from "./theme.js" */
+
+const DEFINITIONS = { candlestick: CandlestickSeries, bar: BarSeries, line: LineSeries, area: AreaSeries };
+
+export class Prices {
+  /** @type {Style} */
+  style = "candles";
+  /** @type {Palette | null} */
+  #palette = null;
+  /** @type {Record<string, unknown>} what every style's series has in common */
+  #common = { borderVisible: true };
+  /** @type {Candle | undefined} the newest candle that is drawn */
+  #last;
+  /** @type {Body | undefined} the Heikin-Ashi candle before it */
+  #before;
+
+  /**
+   * @param {IChartApi} chart
+   * @param {ISeriesPrimitive<Time>} shading
+   */
+  constructor(chart, shading) {
+    this.chart = chart;
+    this.shading = shading;
+    this.series = this.#add();
+    this.markers = createSeriesMarkers(this.series, []);
+  }
+
+  /** @returns {ISeriesApi<SeriesType>} */
+  #add() {
+    const series = this.chart.addSeries(/** @type {any} */ (DEFINITIONS[KIND[this.style]]), this.#common, 0);
+    series.attachPrimitive(this.shading);
+    return series;
+  }
+
+  /**
+   * Draw in another style. What was drawn is gone: draw it anew.
+   * @param {Style} style
+   */
+  choose(style) {
+    if (style === this.style) return;
+    this.style = style;
+    const before = this.series;
+    const order = before.seriesOrder();
+    this.series = this.#add();
+    this.markers = createSeriesMarkers(this.series, []);
+    this.chart.removeSeries(before);
+    this.series.setSeriesOrder(order); // the indicators stay before it
+  }
+
+  /** @param {Record<string, unknown>} options of the series, whatever its style */
+  apply(options) {
+    Object.assign(this.#common, options);
+    this.series.applyOptions(/** @type {any} */ (options));
+  }
+
+  /** @param {Palette} palette */
+  setPalette(palette) {
+    this.#palette = palette;
+    this.apply({
+      upColor: palette.up,
+      borderUpColor: palette.up,
+      wickUpColor: palette.up,
+      downColor: palette.down,
+      borderDownColor: palette.down,
+      wickDownColor: palette.down,
+      color: palette.accent,
+      lineColor: palette.accent,
+      topColor: palette["area-top"],
+      bottomColor: palette["area-bottom"],
+      lineWidth: 2,
+    });
+  }
+
+  /**
+   * Draw everything anew.
+   * @param {readonly Candle[]} candles oldest first
+   * @param {string} interval
+   * @param {(candle: Candle) => Condition} condition
+   */
+  draw(candles, interval, condition) {
+    const palette = this.#palette;
+    if (!palette) return;
+    const data = [];
+    this.#last = this.#before = undefined;
+    let body;
+    for (const candle of candles) {
+      const drawn = datum(this.style, candle, condition(candle), palette, body);
+      data.push(...room(interval, this.#last?.open_time, candle.open_time), drawn);
+      this.#before = body;
+      body = /** @type {any} */ (drawn);
+      this.#last = candle;
+    }
+    this.series.setData(/** @type {any} */ (data));
+  }
+
+  /**
+   * Draw one candle that is new at the end, or has changed in place. Whether that is all: in some styles a candle is made of
+   * those before it, and all is to be drawn anew.
+   * @param {Candle} candle
+   * @param {string} interval
+   * @param {Condition} condition
+   */
+  update(candle, interval, condition) {
+    const palette = this.#palette;
+    if (!palette) return true;
+    const last = this.#last;
+    const older = last !== undefined && candle.open_time < last.open_time;
+    if (this.style === "heikin-ashi") {
+      if (older) return false;
+      if (last && candle.open_time > last.open_time) {
+        this.#before = /** @type {any} */ (datum(this.style, last, "whole", palette, this.#before));
+      }
+    }
+    if (!older) {
+      for (const empty of room(interval, last?.open_time, candle.open_time)) this.series.update(empty);
+      this.#last = candle;
+    }
+    this.series.update(/** @type {any} */ (datum(this.style, candle, condition, palette, this.#before)), older);
+    return true;
+  }
+
+  /**
+   * Mark these candles.
+   * @param {readonly number[]} openTimes rising
+   */
+  mark(openTimes) {
+    const color = this.#palette?.warn ?? "";
+    this.markers.setMarkers(
+      openTimes.map((openTime) => ({ time: barTime(openTime), position: "belowBar", shape: "circle", color, size: 0.4 })),
+    );
+  }
+}
