@@ -75,7 +75,7 @@ async def test_history_days_are_there_though_every_service_is_killed_on_the_way(
         gaps = (await running.get("gaps", symbol="BTCUSDT", start=start, end=today))["gaps"]
         # In as many parts as pages of the exchange told of it.
         assert {gap["state"] for gap in gaps} == {"absent"}
-        assert normal((gap["start"], gap["end"]) for gap in gaps) == ((lacks, lacks + 10 * HOUR),)
+        assert normal((gap["start"], gap["end"]) for gap in gaps) == [(lacks, lacks + 10 * HOUR)]
 
         async def live_is_whole() -> bool:
             """Live minutes are of their seconds, also those that the exchange's own minutes came for."""
