@@ -131,9 +131,9 @@ async def test_a_start_refills_from_the_watermark(
     await wait_until(lambda: exchange.clock.now() > last + 30 * SECOND)
     async with producer(cluster, address, instance="two"):
         await wait_until(lambda: whole(there, "BTCUSDT", last + 40 * SECOND))
-    # A word may be there twice, and the first one's own of a silence too: a quarter of a second is five here.
-    (gap,) = {gap for gap in there.gaps("BTCUSDT") if gap.reason == "start" and gap.start <= last + 10 * SECOND < gap.end}
-    assert gap.start <= last + SECOND
+    # A word may be there twice, at another time, and the first one's own of a silence too: a quarter of a second is five here.
+    said = [gap for gap in there.gaps("BTCUSDT") if gap.reason == "start" and gap.start <= last + 10 * SECOND < gap.end]
+    assert said and min(gap.start for gap in said) <= last + SECOND
     refilled = {kline.open_time for kline in there.klines("BTCUSDT") if kline.source == "repair"}
     assert refilled >= set(range(last + 2 * SECOND, last + 25 * SECOND, SECOND))
     # The last state, written at the end, says how far all is whole.
