@@ -59,6 +59,7 @@ describe("values are those of TA-Lib", () => {
   ];
   test("each column is tried", () => {
     assert.deepEqual(["open_time", ...columns.map(([column]) => column)], header);
+    assert.equal(table.length, 62);
   });
   for (const [column, indicator, line] of columns) {
     test(column, () => {
@@ -92,6 +93,16 @@ describe("by hand", () => {
     assert.deepEqual(
       along(vwap(), some).map(({ vwap }) => vwap),
       [undefined, 2, 5, 9],
+    );
+  });
+  test("of a day whose beginning is not there the volume-weighted price is none", () => {
+    const [late, next] = [
+      { open_time: 86_400_000 - 60_000, high: 5, low: 5, close: 5, volume: 1 },
+      { open_time: 86_400_000 + 60_000, high: 7, low: 7, close: 7, volume: 1 },
+    ];
+    assert.deepEqual(
+      along(vwap(), [late, next]).map(({ vwap }) => vwap),
+      [undefined, 7],
     );
   });
   test("strength is 100 where all rises, 0 where all falls, and 50 where nothing moves", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { SCALES, STYLES, among, datum, heikinAshi } from "../../services/rtchart/web/page/js/styles.js";
+import { SCALES, STYLES, among, beforeHole, datum, heikinAshi } from "../../services/rtchart/web/page/js/styles.js";
 import { texts } from "../../services/rtchart/web/page/js/texts.js";
 import { MINUTE, candle } from "./samples.js";
 
@@ -12,6 +12,13 @@ describe("how a candle is drawn", () => {
   test("as a line, by its close", () => {
     assert.deepEqual(datum("line", rising, "whole", palette), { time: MINUTE / 1000, value: 11 });
     assert.deepEqual(datum("area", rising, "whole", palette), { time: MINUTE / 1000, value: 11 });
+  });
+  test("up to a hole, and not over it", () => {
+    assert.equal(beforeHole("line", datum("line", rising, "whole", palette)).color, "transparent");
+    assert.deepEqual(
+      beforeHole("candles", datum("candles", rising, "whole", palette)),
+      datum("candles", rising, "whole", palette),
+    );
   });
   test("hollow, where it rose", () => {
     assert.equal(datum("hollow", rising, "whole", palette).color, "background");

@@ -24,7 +24,9 @@ async def test_each_is_drawn_where_it_belongs(stage: Stage, page: Page) -> None:
         panes.setdefault(line["kind"], set()).add(line["pane"])
     assert panes == {"sma": {0}, "bollinger": {0}, "vwap": {0}, "rsi": {2}, "macd": {3}}
     # A value for each candle, from the first on that has enough before it.
-    waits = {"sma": 19, "upper": 19, "middle": 19, "lower": 19, "vwap": 0, "rsi": 14, "macd": 25, "signal": 33, "histogram": 33}
+    midnight = next((at for at, bar in enumerate(bars) if bar["time"] % 86_400 == 0), len(bars))
+    waits = {"sma": 19, "upper": 19, "middle": 19, "lower": 19, "rsi": 14, "macd": 25, "signal": 33, "histogram": 33}
+    waits["vwap"] = midnight
     assert {line["line"] for line in lines} == waits.keys()
     for line in lines:
         assert [point["time"] for point in line["data"]] == [bar["time"] for bar in bars][waits[line["line"]] :], line["line"]
@@ -68,10 +70,13 @@ async def test_they_are_chosen_changed_and_removed(stage: Stage, page: Page) -> 
     await expect(bars).to_be_focused()
     assert page.url.endswith("&indicators=ema:7,rsi:14")
     await bars.fill("0")
-    await bars.press("Enter")
+    await bars.press("Tab")
     await expect(bars).to_have_value("2")
+    await expect(page.get_by_role("button", name="Remove EMA 2")).to_be_focused()
+    await expect(page.get_by_role("group", name="EMA 2")).to_be_visible()
 
-    await page.get_by_role("button", name="Remove RSI 14").click()
+    await page.get_by_role("group", name="RSI 14").get_by_label("Bars").fill("21")
+    await page.get_by_role("button", name="Remove RSI").click()  # which is the end of typing, too
     await until(page, "r.indicators().map(({ line }) => line).join() === 'ema'")
     await page.keyboard.press("Escape")
     await expect(page.locator("#display")).to_be_hidden()

@@ -1,8 +1,9 @@
 /** The chart library, behind the few things that a view does with it. */
 
-import { ColorType, CrosshairMode, HistogramSeries, PriceScaleMode, createChart } from "../vendor/lightweight-charts.mjs";
+import { ColorType, CrosshairMode, HistogramSeries, createChart } from "../vendor/lightweight-charts.mjs";
+import { Axis } from "./axis.js";
 import { volume } from "./bars.js";
-import { compact, price, time } from "./format.js";
+import { compact, time } from "./format.js";
 import { isDaily, isSeconds } from "./interval.js";
 import { Overlay } from "./overlay.js";
 import { Prices } from "./prices.js";
@@ -20,8 +21,6 @@ import { Shading } from "./shading.js";
 const AHEAD = 120;
 const BAR_SPACING = 8;
 
-const MODES = { linear: PriceScaleMode.Normal, log: PriceScaleMode.Logarithmic, percent: PriceScaleMode.Percentage };
-
 /**
  * @typedef {object} Handlers
  * @property {() => void} onOlder Older candles will soon be seen.
@@ -31,7 +30,6 @@ const MODES = { linear: PriceScaleMode.Normal, log: PriceScaleMode.Logarithmic, 
 export class Chart {
   /** @type {Band[]} what is shaded */
   bands = [];
-  #precision = -1;
   #interval = "1m";
   /** @type {Palette | null} */
   #palette = null;
@@ -74,6 +72,7 @@ export class Chart {
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.1, bottom: 0 } });
     this.volume.attachPrimitive(this.#shadings[1]);
     this.overlay = new Overlay(this.chart);
+    this.axis = new Axis(this.chart, this.prices, this.overlay);
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < AHEAD) handlers.onOlder();
     });
@@ -94,19 +93,7 @@ export class Chart {
     this.prices.mark([]);
     this.shade([]);
     this.chart.timeScale().applyOptions({ timeVisible: !isDaily(interval), secondsVisible: isSeconds(interval) });
-    this.chart.priceScale("right").applyOptions({ autoScale: true });
-  }
-
-  /**
-   * How many decimals the prices have.
-   * @param {number} precision
-   */
-  set precision(precision) {
-    if (precision === this.#precision) return;
-    this.#precision = precision;
-    const formatter = (/** @type {number} */ value) => price(value.toFixed(precision), precision);
-    this.prices.apply({ priceFormat: { type: "custom", formatter, minMove: 10 ** -precision } });
-    this.overlay.setPrice(formatter);
+    for (const pane of this.chart.panes()) pane.priceScale("right").applyOptions({ autoScale: true });
   }
 
   /**
@@ -180,7 +167,19 @@ export class Chart {
   look({ style, scale, studies }) {
     this.prices.choose(style);
     this.overlay.choose(studies);
-    this.chart.priceScale("right").applyOptions({ mode: MODES[scale] });
+    this.axis.scale = scale;
+  }
+
+  /**
+   * Do something that draws all anew; what is in sight stays where it is, though another style's series comes and goes.
+   * @param {() => void} drawing
+   */
+  staying(drawing) {
+    const scale = this.chart.timeScale();
+    const position = scale.scrollPosition();
+    drawing();
+    if (this.#last !== undefined) scale.scrollToPosition(position, false);
+    this.axis.rebase();
   }
 
   /**

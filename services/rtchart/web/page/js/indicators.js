@@ -120,17 +120,23 @@ export function ema(period) {
 }
 
 /**
- * Volume-weighted average price since the beginning of the UTC day, of each bar's mean of high, low and close.
- * @returns {Indicator<{ day: number, volume: number, value: number }>}
+ * Volume-weighted average price since the beginning of the UTC day, of each bar's mean of high, low and close. Of a day of which
+ * the beginning is not there it has no value.
+ * @returns {Indicator<{ day: number, whole: boolean, volume: number, value: number }>}
  */
 export function vwap() {
   return {
-    start: { day: -1, volume: 0, value: 0 },
+    start: { day: -1, whole: false, volume: 0, value: 0 },
     step: (before, { open_time, high, low, close, volume }) => {
       const day = Math.floor(open_time / DAY);
-      const since = day === before.day ? before : { volume: 0, value: 0 };
-      const next = { day, volume: since.volume + volume, value: since.value + ((high + low + close) / 3) * volume };
-      return [next, { vwap: next.volume ? next.value / next.volume : undefined }];
+      const since = day === before.day ? before : { whole: before.day >= 0 || open_time % DAY === 0, volume: 0, value: 0 };
+      const next = {
+        day,
+        whole: since.whole,
+        volume: since.volume + volume,
+        value: since.value + ((high + low + close) / 3) * volume,
+      };
+      return [next, { vwap: next.whole && next.volume ? next.value / next.volume : undefined }];
     },
   };
 }

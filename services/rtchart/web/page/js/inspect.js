@@ -28,6 +28,9 @@ export function inspect(view, feed) {
         (series === "volume" ? chart.volume : chart.prices.series).priceFormatter().format(value),
       /** What kind of series the prices are, and the mode of their scale. */
       look: () => [chart.prices.series.seriesType(), chart.chart.priceScale("right").options().mode],
+      /** Where a price is on the scale, in pixels: of the candles, and of the first indicator. */
+      heights: (/** @type {number} */ price) =>
+        [chart.prices.series, ...chart.overlay.series].map((one) => one.priceToCoordinate(price)),
       /** The stretches that are shaded. */
       bands: () => chart.bands,
       /** How many candles are marked as incomplete. */

@@ -152,6 +152,17 @@ function draw(chosen) {
   view.redraw((chart) => chart.look(chosen));
 }
 
+/** What the address says of how the view is drawn, or this browser remembers where the address says nothing at all. */
+function said() {
+  const { search } = location;
+  const remembered = {
+    style: recall("rtchart.style"),
+    scale: recall("rtchart.scale"),
+    indicators: recall("rtchart.indicators"),
+  };
+  return meant(search ? look(search) : remembered);
+}
+
 /** Have the address and this browser remember how the view is drawn. */
 function keep() {
   if (view.shown) window.history.replaceState(null, "", query(view.shown, menu.written));
@@ -221,7 +232,7 @@ function askToken() {
 }
 
 window.addEventListener("popstate", () => {
-  draw(meant(look(location.search)));
+  draw(said());
   go(parse(location.search), "none");
 });
 window.addEventListener("online", () => feed.connection.wake());
@@ -232,14 +243,7 @@ document.addEventListener("visibilitychange", () => {
 });
 setInterval(() => feed.report(meter.takeReport()), REPORT_EVERY);
 
-const said = look(location.search);
-draw(
-  meant({
-    style: said.style ?? recall("rtchart.style"),
-    scale: said.scale ?? recall("rtchart.scale"),
-    indicators: said.indicators ?? recall("rtchart.indicators"),
-  }),
-);
+draw(said());
 bindKeys(find("chart", HTMLDivElement), view.chart);
 inspect(view, feed);
 feed.connection.start();

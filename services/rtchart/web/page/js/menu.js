@@ -35,7 +35,7 @@ export class Menu {
     this.onChange = onChange;
     find("display-open", HTMLButtonElement).addEventListener("click", () => this.#dialog.showModal());
     find("display-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
-    this.#dialog.addEventListener("click", ({ target }) => {
+    this.#dialog.addEventListener("pointerdown", ({ target }) => {
       if (target === this.#dialog) this.#dialog.close(); // beside what is in it
     });
     this.#style.append(...STYLES.map((style) => new Option(texts.styles[style], style)));
@@ -46,7 +46,10 @@ export class Menu {
       const add = make("button", "", texts.studies[kind]);
       add.type = "button";
       add.value = kind;
-      add.addEventListener("click", () => this.#change({ studies: [...this.#all.studies, usual(kind)] }));
+      add.addEventListener("click", () => {
+        this.#change({ studies: [...this.#all.studies, usual(kind)] });
+        if (add.disabled) find("display-close", HTMLButtonElement).focus(); // there is room for no more
+      });
       this.#more.append(add);
     }
   }
@@ -63,11 +66,12 @@ export class Menu {
 
   /** @param {Chosen} chosen */
   show(chosen) {
-    this.#all = chosen;
     const { style, scale, studies } = chosen;
+    const others = written(studies) !== written(this.#all.studies);
+    this.#all = chosen;
     this.#style.value = style;
     this.#scale.value = scale;
-    this.#chosen.replaceChildren(...studies.map((study, at) => this.#row(study, at)));
+    if (others) this.#chosen.replaceChildren(...studies.map((study, at) => this.#row(study, at)));
     for (const add of this.#more.querySelectorAll("button")) add.disabled = studies.length >= MOST;
   }
 
@@ -83,25 +87,34 @@ export class Menu {
    */
   #row(study, at) {
     const row = make("li");
+    const remove = make("button", "icon", "×");
+    const named = (/** @type {Study} */ { kind, settings }) => {
+      const name = texts.study(kind, settings);
+      row.setAttribute("aria-label", name);
+      remove.setAttribute("aria-label", texts.remove(name));
+    };
+    row.setAttribute("role", "group");
+    named(study);
     row.append(make("span", "", texts.studies[study.kind]));
     (KINDS[study.kind]?.settings ?? []).forEach((setting, number) => {
       const label = make("label", "", texts.settings[setting.name]);
       const input = make("input");
       Object.assign(input, { type: "number", min: setting.least, max: setting.most, step: setting.step });
       input.value = String(study.settings[number]);
+      // The row stays the same one: who types goes on with Tab, or clicks on what is beside it.
       input.addEventListener("change", () => {
-        const settings = study.settings.with(number, within(setting, input.valueAsNumber));
-        this.#change({ studies: this.#all.studies.with(at, { ...study, settings }) });
-        // The row is another one now; who types goes on where they were.
-        this.#chosen.children[at]?.querySelectorAll("input")[number]?.focus();
+        const before = this.#all.studies[at] ?? study;
+        const value = within(setting, input.valueAsNumber);
+        const now = { ...before, settings: before.settings.with(number, value) };
+        input.value = String(value);
+        named(now);
+        this.#all = { ...this.#all, studies: this.#all.studies.with(at, now) };
+        this.onChange(this.#all);
       });
       label.append(input);
       row.append(label);
     });
-    const remove = make("button", "icon", "");
     remove.type = "button";
-    remove.setAttribute("aria-label", texts.remove(texts.study(study.kind, study.settings)));
-    remove.textContent = "×";
     remove.addEventListener("click", () => {
       this.#change({ studies: this.#all.studies.filter((_, other) => other !== at) });
       this.#more.querySelector("button")?.focus();

@@ -2,9 +2,8 @@
 
 import { HistogramSeries, LineSeries, LineStyle } from "../vendor/lightweight-charts.mjs";
 import { barTime } from "./bars.js";
-import { compact } from "./format.js";
 import { Running } from "./indicators.js";
-import { KINDS } from "./studies.js";
+import { KINDS, written } from "./studies.js";
 import { texts } from "./texts.js";
 
 /** @import { IChartApi, ISeriesApi, SeriesType } from "../vendor/lightweight-charts.mjs" */
@@ -43,7 +42,8 @@ export class Overlay {
   /** @type {Palette | null} */
   #palette = null;
   /** @type {(price: number) => string} */
-  #price = compact;
+  #price = String;
+  #precision = 2;
   /** @type {Candle | undefined} the newest candle, which may still change */
   #last;
 
@@ -58,9 +58,13 @@ export class Overlay {
     this.#build();
   }
 
-  /** @param {(price: number) => string} formatter how prices are written */
-  setPrice(formatter) {
+  /**
+   * @param {(price: number) => string} formatter how prices are written
+   * @param {number} precision their decimals
+   */
+  setPrice(formatter, precision) {
     this.#price = formatter;
+    this.#precision = precision;
     for (const { study, series } of this.#drawn) {
       for (const each of series.values()) each.applyOptions({ priceFormat: this.#format(study) });
     }
@@ -71,8 +75,14 @@ export class Overlay {
    * @param {readonly Study[]} studies
    */
   choose(studies) {
+    if (written(studies) === written(this.studies)) return; // the panes keep their heights
     this.studies = studies;
     this.#build();
+  }
+
+  /** The series that are on the chart. */
+  get series() {
+    return this.#drawn.flatMap(({ series }) => [...series.values()]);
   }
 
   /** What is on the chart: each series' title and data, for tests and for the curious. */
@@ -189,7 +199,7 @@ export class Overlay {
    */
   #format({ kind }) {
     if (kind === "rsi") return { type: "custom", formatter: (value) => value.toFixed(1), minMove: 0.1 };
-    if (kind === "macd") return { type: "custom", formatter: compact, minMove: 1e-8 };
+    if (kind === "macd") return { type: "custom", formatter: (value) => value.toFixed(this.#precision + 1), minMove: 1e-8 };
     return { type: "custom", formatter: this.#price, minMove: 1e-8 };
   }
 }

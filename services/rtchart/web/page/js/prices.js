@@ -1,10 +1,18 @@
 /** The prices' series, in the style that is chosen: another style is another series in its place. */
 
-import { AreaSeries, BarSeries, CandlestickSeries, LineSeries, createSeriesMarkers } from "../vendor/lightweight-charts.mjs";
+import {
+  AreaSeries,
+  BarSeries,
+  CandlestickSeries,
+  LineSeries,
+  LineStyle,
+  MismatchDirection,
+  createSeriesMarkers,
+} from "../vendor/lightweight-charts.mjs";
 import { barTime, room } from "./bars.js";
-import { KIND, datum } from "./styles.js";
+import { KIND, beforeHole, datum } from "./styles.js";
 
-/** @import { IChartApi, ISeriesApi, ISeriesPrimitive, SeriesType, Time } from "../vendor/lightweight-charts.mjs" */
+/** @import { IChartApi, IPriceLine, ISeriesApi, ISeriesPrimitive, SeriesType, Time } from "../vendor/lightweight-charts.mjs" */
 /** @import { Condition } from "./completeness.js" */
 /** @import { Candle } from "./protocol.js" */
 /** @import { Body, Style } from "./styles.js" */
@@ -23,6 +31,8 @@ export class Prices {
   #last;
   /** @type {Body | undefined} the Heikin-Ashi candle before it */
   #before;
+  /** @type {IPriceLine | undefined} the last price, where the series' own last value is none */
+  #line;
 
   /**
    * @param {IChartApi} chart
@@ -53,8 +63,19 @@ export class Prices {
     const order = before.seriesOrder();
     this.series = this.#add();
     this.markers = createSeriesMarkers(this.series, []);
+    this.#line = undefined;
+    const own = style !== "heikin-ashi";
+    this.series.applyOptions({ lastValueVisible: own, priceLineVisible: own });
     this.chart.removeSeries(before);
     this.series.setSeriesOrder(order); // the indicators stay before it
+  }
+
+  /** The close of the first candle in sight, as it is drawn. */
+  get firstInSight() {
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    const first = range && this.series.dataByIndex(Math.ceil(range.from), MismatchDirection.NearestRight);
+    if (!first) return undefined;
+    return "value" in first ? first.value : "close" in first ? first.close : undefined;
   }
 
   /** @param {Record<string, unknown>} options of the series, whatever its style */
@@ -90,17 +111,22 @@ export class Prices {
   draw(candles, interval, condition) {
     const palette = this.#palette;
     if (!palette) return;
+    /** @type {any[]} */
     const data = [];
     this.#last = this.#before = undefined;
     let body;
     for (const candle of candles) {
       const drawn = datum(this.style, candle, condition(candle), palette, body);
-      data.push(...room(interval, this.#last?.open_time, candle.open_time), drawn);
+      const hole = room(interval, this.#last?.open_time, candle.open_time);
+      const before = data.at(-1);
+      if (hole.length && before) data[data.length - 1] = beforeHole(this.style, before);
+      data.push(...hole, drawn);
       this.#before = body;
       body = /** @type {any} */ (drawn);
       this.#last = candle;
     }
     this.series.setData(/** @type {any} */ (data));
+    this.#tell();
   }
 
   /**
@@ -122,11 +148,26 @@ export class Prices {
       }
     }
     if (!older) {
-      for (const empty of room(interval, last?.open_time, candle.open_time)) this.series.update(empty);
+      const hole = room(interval, last?.open_time, candle.open_time);
+      if (hole.length && last) {
+        const before = beforeHole(this.style, datum(this.style, last, "whole", palette));
+        if ("value" in before) this.series.update(/** @type {any} */ (before));
+      }
+      for (const empty of hole) this.series.update(empty);
       this.#last = candle;
     }
     this.series.update(/** @type {any} */ (datum(this.style, candle, condition, palette, this.#before)), older);
+    this.#tell();
     return true;
+  }
+
+  /** The last price at the axis: a Heikin-Ashi candle's close is none, so there the line is another one. */
+  #tell() {
+    if (this.style !== "heikin-ashi" || !this.#last) return;
+    const { close, open } = this.#last;
+    const color = (Number(close) < Number(open) ? this.#palette?.down : this.#palette?.up) ?? "";
+    this.#line ??= this.series.createPriceLine({ price: Number(close), lineWidth: 1, lineStyle: LineStyle.Dotted });
+    this.#line.applyOptions({ price: Number(close), color });
   }
 
   /**

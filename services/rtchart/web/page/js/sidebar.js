@@ -48,7 +48,7 @@ export class Sidebar {
     });
     find("sidebar", HTMLElement).addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("keydown", (event) => {
-      if (event.key !== "/" || event.target instanceof HTMLInputElement) return;
+      if (event.key !== "/" || event.target instanceof HTMLInputElement || document.querySelector("dialog[open]")) return;
       event.preventDefault();
       this.#filter.focus();
     });

@@ -80,6 +80,18 @@ export function datum(style, candle, condition, palette, before) {
 }
 
 /**
+ * The last point before a hole: what leads over the hole is not drawn.
+ * @param {Style} style
+ * @param {Datum} datum
+ */
+export function beforeHole(style, datum) {
+  const none = "transparent";
+  if (KIND[style] === "line") return { ...datum, color: none };
+  if (KIND[style] === "area") return { ...datum, lineColor: none, topColor: none, bottomColor: none };
+  return datum;
+}
+
+/**
  * One of the choices that an address or a memory says, or the usual one.
  * @template {string} T
  * @param {readonly T[]} choices

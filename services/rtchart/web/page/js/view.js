@@ -97,8 +97,10 @@ export class ChartView {
    * @param {(chart: Chart) => void} change
    */
   redraw(change) {
-    change(this.chart);
-    this.#draw();
+    this.chart.staying(() => {
+      change(this.chart);
+      this.#draw();
+    });
   }
 
   #restart() {
@@ -161,6 +163,7 @@ export class ChartView {
       store.mergeAll(candles);
       const early = this.#early;
       this.#early = [];
+      this.#stale = true; // the page is not drawn yet
       for (const candle of early) this.#take(candle);
       this.#setPrecision(candles);
       this.#draw();
@@ -245,7 +248,7 @@ export class ChartView {
     // It only grows while a symbol is shown, so that digits do not jump.
     const needed = decimals(candles.flatMap(({ open, high, low, close }) => [open, high, low, close]));
     this.precision = Math.max(this.precision, needed);
-    this.chart.precision = this.precision;
+    this.chart.axis.precision = this.precision;
   }
 
   #describe() {
