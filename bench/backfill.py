@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
-import tempfile
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -23,19 +22,16 @@ import httpx
 import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 
-from bench.latency import introduced
 from bench.latency_ours import ours
 from bench.processes import running
+from bench.surroundings import introduced, surroundings
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.table import Changes, TableWriter
 from rtchart.broker.topics import BACKFILL, SYMBOLS
 from rtchart.core.symbol import DesiredSymbol
-from rtchart.local.kafka import Kafka
 from rtchart.local.ports import free_ports
-from rtchart.local.postgres import Postgres
 from rtchart.store.database import Connection, connect
-from rtchart.store.migrate import migrate
 
 WARM_UP = 5.0
 """Seconds of each turn that are not counted."""
@@ -161,25 +157,21 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
 async def main(count: int, seconds: float, rounds: int, days: int) -> None:
     found = {"without": Found(), "with": Found()}
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rtchart-bench-", ignore_cleanup_errors=True)))
-        kafka = await stack.enter_async_context(Kafka(folder / "kafka", brief=True))
-        postgres = await stack.enter_async_context(Postgres(folder / "postgres"))
+        there = await stack.enter_async_context(surroundings(count, "--history-days", str(days + 10), unsafe=False))
+        kafka, postgres, symbols = there.kafka, there.postgres, there.symbols
         database = await connect(postgres.url(), service="bench")
         stack.push_async_callback(database.close)
-        await migrate(database)
         cluster = Cluster(kafka.bootstrap)
         await ensure_topics(cluster)
-        venue, web, *ports = free_ports(5)
+        web, *ports = free_ports(4)
         admin = dict(zip(("producer", "inserter", "aggregator"), ports, strict=True))
-        rest = f"http://127.0.0.1:{venue}"
-        exchange = ("--exchange", "sim", "--exchange-ws", f"ws://127.0.0.1:{venue}", "--exchange-rest", rest)
 
         assert kafka.child is not None
-        pids = {"broker": kafka.child.pid}
+        pids = {"broker": kafka.child.pid, "exchange": there.exchange.pid}
 
         async def start(name: str, *options: str, ready: str) -> None:
             arguments = ("-m", "rtchart", name, *options)
-            process = await stack.enter_async_context(running(folder / f"{name}.log", *arguments, ready=ready))
+            process = await stack.enter_async_context(running(there.folder / f"{name}.log", *arguments, ready=ready))
             pids[name] = process.pid
 
         def of(service: str) -> tuple[str, ...]:
@@ -188,15 +180,11 @@ async def main(count: int, seconds: float, rounds: int, days: int) -> None:
         def is_ready(service: str) -> str:
             return f"http://127.0.0.1:{admin[service]}/readyz"
 
-        market = ("--port", str(venue), "--symbols-count", str(count), "--history-days", str(days + 10))
-        await start("exchange", *market, ready=f"{rest}/api/v3/ping")
-        async with httpx.AsyncClient(timeout=30) as client:
-            symbols = [entry["symbol"] for entry in (await client.get(f"{rest}/api/v3/exchangeInfo")).json()["symbols"]]
         ground = Ground(cluster, database, symbols, f"http://127.0.0.1:{web}", admin, pids)
         await ground.want(0)
         inserting, folding, reading = (postgres.url(user=f"rtchart_{role}") for role in ("inserter", "aggregator", "web"))
         await start(
-            "producer", *exchange, *of("producer"), "--instance", "bench", "--history-hours", "0", ready=is_ready("producer")
+            "producer", *there.venue, *of("producer"), "--instance", "bench", "--history-hours", "0", ready=is_ready("producer")
         )
         await start("inserter", *of("inserter"), "--database", inserting, ready=is_ready("inserter"))
         await start("aggregator", *of("aggregator"), "--database", folding, ready=is_ready("aggregator"))
@@ -208,7 +196,7 @@ async def main(count: int, seconds: float, rounds: int, days: int) -> None:
             await ground.turn(seconds, days, found["with"])
             await ground.run_dry()
         records = await ground.records()
-        written = log_bytes(folder / "kafka" / "data")
+        written = log_bytes(there.folder / "kafka" / "data")
     print(f"backfill beside {count} live symbols, {rounds} × {seconds:g} s each way, in turns; medians of the turns")
     for what, title in TITLES.items():
         alone, beside = (found[kind].latencies[what] for kind in ("without", "with"))

@@ -10,16 +10,14 @@ published, read, folded, encoded and sent on in between (`bench.latency_ours`). 
 from __future__ import annotations
 
 import argparse
-import asyncio
 
-import httpx
 import psutil
 import uvloop
 
 from bench.latency_bare import Bare, bare
 from bench.latency_ours import Ours, ours
 from bench.processes import running
-from bench.surroundings import Surroundings, surroundings, want
+from bench.surroundings import Surroundings, introduced, surroundings, want
 from rtchart.broker.admin import ensure_topics
 from rtchart.broker.cluster import Cluster
 from rtchart.broker.topics import Topic
@@ -100,16 +98,6 @@ class Stage:
             print(f"  CPU µs per kline, {label}: {sum(least.values()):.0f} ({each})")
         frames = sum(turn.frames for turn in self.ours)
         print(f"  {len(stamps) / frames:.0f} candles a frame; the web's resident memory {self.resident / 2**20:.0f} MB")
-
-
-async def introduced(web: str, symbols: int) -> None:
-    """Wait until the producer has asked the exchange about every symbol, which it does once, when it starts."""
-    async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(900):
-        while True:
-            found = (await client.get(f"{web}/api/v1/symbols")).json()["symbols"]
-            if len([symbol for symbol in found if symbol["tick_size"]]) >= symbols:
-                return
-            await asyncio.sleep(1)
 
 
 def _figures(latencies: list[float]) -> str:

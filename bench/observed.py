@@ -26,11 +26,10 @@ import msgspec
 import uvloop
 import yaml
 
-from bench.latency import introduced
 from bench.latency_ours import PER_SOCKET
 from bench.latency_sockets import KeepingConnection, open_socket
 from bench.processes import running, started
-from bench.surroundings import Surroundings, surroundings, want
+from bench.surroundings import Surroundings, introduced, surroundings, want
 from rtchart.broker.cluster import Cluster
 from rtchart.local.ports import free_ports
 from rtchart.process.clock import now_us

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterable
@@ -43,12 +44,15 @@ class Surroundings:
 
 
 @asynccontextmanager
-async def surroundings(symbols_count: int) -> AsyncIterator[Surroundings]:
-    """Start all of it, with an exchange that lists so many symbols; ended with the block."""
+async def surroundings(symbols_count: int, *exchange_options: str, unsafe: bool = True) -> AsyncIterator[Surroundings]:
+    """Start all of it, with an exchange that lists so many symbols; ended with the block.
+
+    ``unsafe``: PostgreSQL does not wait for the disk.
+    """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rtchart-bench-", ignore_cleanup_errors=True)))
         kafka = await stack.enter_async_context(Kafka(folder / "kafka", brief=True))
-        postgres = await stack.enter_async_context(Postgres(folder / "postgres", unsafe=True))
+        postgres = await stack.enter_async_context(Postgres(folder / "postgres", unsafe=unsafe))
         database = await connect(postgres.url(), service="bench")
         await migrate(database)
         await database.close()
@@ -57,7 +61,7 @@ async def surroundings(symbols_count: int) -> AsyncIterator[Surroundings]:
         exchange = await stack.enter_async_context(
             running(
                 folder / "exchange.log",
-                *("-m", "rtchart", "exchange", "--port", str(port), "--symbols-count", str(symbols_count)),
+                *("-m", "rtchart", "exchange", "--port", str(port), "--symbols-count", str(symbols_count), *exchange_options),
                 ready=f"http://{address}/api/v3/ping",
             )
         )
@@ -73,3 +77,13 @@ async def want(cluster: Cluster, symbols: Iterable[str]) -> None:
     wanted: Changes[DesiredSymbol] = {f"sim:{symbol}": DesiredSymbol("sim", symbol, epoch=1) for symbol in symbols}
     async with cluster.producer() as producer:
         await TableWriter[DesiredSymbol](producer, cluster, SYMBOLS).put(wanted)
+
+
+async def introduced(web: str, symbols: int) -> None:
+    """Wait until the producer has asked the exchange about every symbol, which it does once, when it starts."""
+    async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(900):
+        while True:
+            found = (await client.get(f"{web}/api/v1/symbols")).json()["symbols"]
+            if len([symbol for symbol in found if symbol["tick_size"]]) >= symbols:
+                return
+            await asyncio.sleep(1)

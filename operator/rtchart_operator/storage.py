@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -115,17 +115,15 @@ class Storage:
         await self._migrated.wait()
         while True:
             pause = SWEEP_EVERY
-            try:
-                async with self._connection() as connection:
-                    with within(connection, WORK):
-                        if await self._sweep(connection):
-                            pause = SWEEP_SOON
-                self.swept, self.sweep_away = True, ""
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                self.sweep_away = str(error) or repr(error)
-                log.warning("could not sweep; it is tried again in a minute", extra=fields(error=self.sweep_away))
+
+            async def work(connection: Connection) -> None:
+                nonlocal pause
+                with within(connection, WORK):
+                    if await self._sweep(connection):
+                        pause = SWEEP_SOON
+
+            self.sweep_away = await self._tried("sweep", work)
+            self.swept |= not self.sweep_away
             self._changed()
             await asyncio.sleep(pause)
 
@@ -133,17 +131,22 @@ class Storage:
         """Count now and each minute, for ever: beside the sweep, which may take long when much is too old."""
         await self._migrated.wait()
         while True:
-            try:
-                async with self._connection() as connection:
-                    await self._count(connection)
-                self.count_away = ""
-            except Exception as error:
-                if not is_outage(error):
-                    raise
-                self.count_away = str(error) or repr(error)
-                log.warning("could not count; it is tried again in a minute", extra=fields(error=self.count_away))
+            self.count_away = await self._tried("count", self._count)
             self._changed()
             await asyncio.sleep(COUNT_EVERY)
+
+    async def _tried(self, what: str, work: Callable[[Connection], Awaitable[None]]) -> str:
+        """Do the work. Why it did not end, for want of the database; empty if it did."""
+        try:
+            async with self._connection() as connection:
+                await work(connection)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            why = str(error) or repr(error)
+            log.warning("could not %s; it is tried again in a minute", what, extra=fields(error=why))
+            return why
+        return ""
 
     async def erase(self, identity: Identity, epoch: int) -> str:
         """Delete what is stored of a symbol whose life ``epoch`` ended; why it is not gone yet, empty when it is."""

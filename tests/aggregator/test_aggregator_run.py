@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from prometheus_client import REGISTRY
 
 from rtchart.aggregator.run import run
 from rtchart.broker.on_demand import NotPublished
@@ -309,9 +308,7 @@ async def test_the_recorded_seconds_become_their_candles(ground: Ground) -> None
 def observed_closes() -> tuple[float, float]:
     """How many minutes were observed, and for how many seconds together they were not durable."""
     stage = {"stage": "minute_close_to_candle"}
-    count, total = (
-        REGISTRY.get_sample_value(f"rtchart_stage_latency_seconds_{part}", stage) or 0.0 for part in ("count", "sum")
-    )
+    count, total = (counted(f"rtchart_stage_latency_seconds_{part}", **stage) for part in ("count", "sum"))
     return count, total
 
 
@@ -325,8 +322,8 @@ async def test_how_late_a_closed_minute_is_durable_is_observed_and_repairs_are_n
     await ground.put(symbol_id, [second(0)])
     await ground.run(START + 2 * MINUTE)  # a revision
     assert observed_closes() == (count + 1, pytest.approx(total + 0.4))
-    assert REGISTRY.get_sample_value("rtchart_aggregator_outbox_pending") == 0
-    assert REGISTRY.get_sample_value("rtchart_aggregator_checkpoints_pending") == 0
+    assert counted("rtchart_aggregator_outbox_pending") == 0
+    assert counted("rtchart_aggregator_checkpoints_pending") == 0
 
 
 async def test_history_is_no_latency_and_what_an_aggregator_was_slow_with_is(ground: Ground) -> None:

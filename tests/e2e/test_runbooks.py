@@ -25,6 +25,7 @@ from tests.waiting import wait_until
 
 RUNBOOKS = Path(__file__).parents[2] / "docs/runbooks"
 tried = pytest.mark.skipif(os.environ.get("RUNBOOKS") == "0", reason="RUNBOOKS=0")
+A_TENTH_MORE = "{a tenth more}"
 PAGES = {page.stem for page in RUNBOOKS.glob("Rtchart*.md")}
 
 
@@ -35,8 +36,11 @@ class Trial(NamedTuple):
     severities: tuple[str, ...] = ("warning",)
     undo: str = ""
     """The command that ends it, where the page says so in words, or there is more to end than faults of the exchange."""
+    last_undoes: bool = False
+    """The page's last command ends it."""
     hurry: tuple[str, str] = ("", "")
-    """What is written otherwise in the page's command, so that it need not last for an hour."""
+    """What is written otherwise in the page's commands, so that it need not last for an hour, or as the page says: what is
+    ``{a tenth more}`` than the database has is put in."""
 
 
 def scale(what: str, replicas: int = 1) -> str:
@@ -58,6 +62,7 @@ TOGETHER: tuple[tuple[Trial, ...], ...] = (
         Trial(
             "RtchartDatabaseFills",
             ("critical", "warning"),
+            hurry=("CAPACITY=22M", f"CAPACITY={A_TENTH_MORE}"),
             undo='kubectl --namespace "$NAMESPACE" set env deployment/rtchart-operator RTCHART_DATABASE_CAPACITY=8Gi; '
             'kubectl --namespace "$NAMESPACE" rollout status deployment/rtchart-operator',
         ),
@@ -75,7 +80,7 @@ TOGETHER: tuple[tuple[Trial, ...], ...] = (
     ),
     (
         Trial("RtchartLatencyBudgetBurns", ("critical", "warning")),
-        Trial("RtchartReconcileErrors"),
+        Trial("RtchartReconcileErrors", last_undoes=True),
         Trial("RtchartServiceMissing", ("critical",), undo=scale("deployment/rtchart-web")),
     ),
     (Trial("RtchartExchangeStale", ("critical",)),),
@@ -158,10 +163,10 @@ class People:
         """Provoked while the block lasts."""
         page = (RUNBOOKS / f"{trial.alert}.md").read_text(encoding="utf-8")
         typed = [command.replace(*trial.hurry) if trial.hurry[0] else command for command in commands(page)]
-        assert typed, f"{trial.alert} has nothing to type"
+        assert typed and trial.hurry[1] in "\n".join(typed), f"{trial.alert} has nothing to type, or not what is tried"
         lasting: asyncio.subprocess.Process | None = None
         undo = trial.undo
-        if trial.alert == "RtchartReconcileErrors":
+        if trial.last_undoes:
             *typed, undo = typed
         try:
             for command in typed:
@@ -181,10 +186,10 @@ class People:
 
     async def _begin(self, command: str, output: int = DEVNULL) -> asyncio.subprocess.Process:
         text = command.replace(f"localhost:{CONTROL}", f"localhost:{self._port}")
-        if "CAPACITY=22M" in text:  # which is said to be a tenth more than there is
+        if A_TENTH_MORE in text:
             there = await self._there.value("max(rtchart_database_bytes)")
             assert there
-            text = text.replace("=22M", f"={there * 1.1:.0f}")
+            text = text.replace(A_TENTH_MORE, f"{there * 1.1:.0f}")
         return await asyncio.create_subprocess_exec(
             "bash", "-euc", text, env=self._environment, stdin=DEVNULL, stdout=output, stderr=STDOUT
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -27,6 +26,7 @@ from rtchart_operator.controller import FLAPS, FLAPS_WITHIN, Controller
 from rtchart_operator.pipeline import Pipeline
 from rtchart_operator.resource import Resource, resource
 from rtchart_operator.storage import Storage
+from tests.beside import beside
 from tests.counting import counted
 from tests.operator.material import body
 from tests.waiting import wait_until
@@ -127,14 +127,10 @@ class Ground:
             self.controller.keep_telling(),
             self.controller.keep_announcing(),
         )
-        tasks = [asyncio.ensure_future(each) for each in work]
         try:
-            yield
-            assert not any(task.done() for task in tasks)
+            async with beside(*work):
+                yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await self.pipeline.aclose()
 
 

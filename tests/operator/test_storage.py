@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import asyncpg
 import pytest
@@ -13,20 +12,13 @@ from rtchart.core.interval import SECOND
 from rtchart.process.clock import now_ms
 from rtchart_operator import storage as module
 from rtchart_operator.storage import BOOKS_HOLD, COUNT_EVERY, Storage
+from tests.beside import beside
 from tests.waiting import wait_until
 
 
-@asynccontextmanager
-async def kept(storage: Storage) -> AsyncIterator[None]:
-    """It looks and counts."""
-    tasks = [asyncio.ensure_future(work()) for work in (storage.keep_looking, storage.keep_sweeping, storage.keep_counting)]
-    try:
-        yield
-        assert not any(task.done() for task in tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+def kept(storage: Storage) -> AbstractAsyncContextManager[None]:
+    """It looks, sweeps and counts."""
+    return beside(storage.keep_looking(), storage.keep_sweeping(), storage.keep_counting())
 
 
 async def test_what_it_knows_is_current_only_while_the_database_answers(

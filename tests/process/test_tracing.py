@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
+import threading
 
 import pytest
 
@@ -101,13 +101,12 @@ def test_the_environment_can_name_the_service(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_collector_that_does_not_answer_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracing, "LAST_SPANS_WITHIN", 0.1)
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "100")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "20")
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
-        began = time.monotonic()
         with open_traces("web", f"http://127.0.0.1:{silent.getsockname()[1]}") as traces:
             assert traces is not None
             traces.span("kline", 1).end(2)
-        assert time.monotonic() - began < 50
+        assert any(thread.name == tracing.LAST_SPANS for thread in threading.enumerate()), "it went while they wait"
 
 
 def test_a_span_that_ends_before_it_begins_takes_no_time() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 import pytest
-from prometheus_client import REGISTRY
 from websockets.exceptions import InvalidStatus
 
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.web import connection
 from rtchart.web.admission import Rules
 from rtchart.web.connection import BURST, MAX_SUBSCRIPTIONS
+from tests.counting import counted
 from tests.waiting import wait_until
 from tests.web.conftest import BTC
 from tests.web.klines import IDENTITY, kline, this_minute
@@ -159,5 +159,5 @@ async def test_more_sockets_than_allowed_are_refused(kafka: str, topic_prefix: s
 
 def _painted() -> tuple[float, float]:
     labels = {"stage": "sent_to_painted"}
-    count = REGISTRY.get_sample_value("rtchart_stage_latency_seconds_count", labels) or 0.0
-    return count, REGISTRY.get_sample_value("rtchart_stage_latency_seconds_sum", labels) or 0.0
+    count = counted("rtchart_stage_latency_seconds_count", **labels)
+    return count, counted("rtchart_stage_latency_seconds_sum", **labels)

@@ -34,6 +34,8 @@ ANSWER = 2.0
 """Seconds that the collector has for an answer; what it does not take is told in the log and dropped."""
 LAST_SPANS_WITHIN = 1.0
 """Seconds that the last spans have at the end of the process."""
+LAST_SPANS = "last-spans"
+"""The thread that sends them."""
 
 
 class Span:
@@ -128,7 +130,7 @@ class Traces:
 
     def close(self) -> None:
         """Send what waits, for `LAST_SPANS_WITHIN` at most: a collector that is away shall not hold up the end."""
-        ending = threading.Thread(target=self._provider.shutdown, name="last-spans", daemon=True)
+        ending = threading.Thread(target=self._provider.shutdown, name=LAST_SPANS, daemon=True)
         ending.start()
         ending.join(LAST_SPANS_WITHIN)
 

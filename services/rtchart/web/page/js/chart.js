@@ -37,8 +37,6 @@ export class Chart {
   #marked = new Set();
   /** One in each pane. */
   #shadings = /** @type {const} */ ([new Shading(true), new Shading(false)]);
-  /** @type {number | undefined} open time of the newest bar */
-  #last;
 
   /**
    * @param {HTMLElement} container
@@ -85,7 +83,6 @@ export class Chart {
    */
   clear(interval) {
     this.#interval = interval;
-    this.#last = undefined;
     this.#marked.clear();
     this.prices.draw([], interval, () => "whole");
     this.volume.setData([]);
@@ -126,12 +123,14 @@ export class Chart {
   draw(store, condition) {
     const palette = this.#palette;
     if (!palette) return;
-    this.#last = store.last?.open_time;
-    this.#marked = new Set(store.candles.filter((one) => condition(one) === "lacking").map(({ open_time }) => open_time));
-    this.prices.draw(store.candles, this.#interval, condition);
+    this.#marked.clear();
+    this.prices.draw(store.candles, this.#interval, (candle) => {
+      const found = condition(candle);
+      if (found === "lacking") this.#marked.add(candle.open_time);
+      return found;
+    });
     this.volume.setData(store.candles.map((candle) => volume(candle, palette)));
     this.overlay.draw(store.candles);
-    this.#colourPrice(store.last);
     this.#mark();
   }
 
@@ -144,11 +143,7 @@ export class Chart {
   update(candle, condition) {
     const palette = this.#palette;
     if (!palette) return true;
-    const older = this.#last !== undefined && candle.open_time < this.#last;
-    if (!older) {
-      this.#last = candle.open_time;
-      this.#colourPrice(candle);
-    }
+    const older = candle.open_time < (this.prices.newest ?? 0);
     const drawn = [this.prices.update(candle, this.#interval, condition), this.overlay.update(candle)].every(Boolean);
     this.volume.update(volume(candle, palette), older);
     const lacking = condition === "lacking";
@@ -178,7 +173,7 @@ export class Chart {
     const scale = this.chart.timeScale();
     const position = scale.scrollPosition();
     drawing();
-    if (this.#last !== undefined) scale.scrollToPosition(position, false);
+    if (this.prices.newest !== undefined) scale.scrollToPosition(position, false);
     this.axis.rebase();
   }
 
@@ -188,7 +183,7 @@ export class Chart {
    */
   shade(bands) {
     this.bands = bands;
-    for (const shading of this.#shadings) shading.show(bands, this.#last ?? 0);
+    for (const shading of this.#shadings) shading.show(bands, this.prices.newest ?? 0);
   }
 
   /** Show the newest candles, at the usual width. */
@@ -213,15 +208,6 @@ export class Chart {
   zoom(factor) {
     const scale = this.chart.timeScale();
     scale.applyOptions({ barSpacing: Math.max(0.5, scale.options().barSpacing / factor) });
-  }
-
-  /**
-   * The last price has the colour of its direction, whatever the candle's own colour says of its seconds.
-   * @param {Candle | undefined} last
-   */
-  #colourPrice(last) {
-    const priceLineColor = (last && Number(last.close) < Number(last.open) ? this.#palette?.down : this.#palette?.up) ?? "";
-    if (this.prices.series.options().priceLineColor !== priceLineColor) this.prices.apply({ priceLineColor });
   }
 
   #mark() {

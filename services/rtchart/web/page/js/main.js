@@ -2,8 +2,8 @@
  * Where the page's parts meet.
  *
  * connection → feed → view (store, history, chart) → card, status; feed → sidebar. What is pure has no document and is tested
- * in Node: store, bars, bands, completeness, interval, format, latency, meter, url, choose, history, backoff. Texts are in
- * texts.js, colours in css/tokens.css, the protocol's types in protocol.js.
+ * in Node: store, bars, styles, indicators, studies, bands, completeness, interval, format, latency, meter, url, choose,
+ * history, backoff. Texts are in texts.js, colours in css/tokens.css, the protocol's types in protocol.js.
  */
 
 import * as api from "./api.js";
@@ -26,7 +26,7 @@ import { Tab } from "./tab.js";
 import { fill, texts } from "./texts.js";
 import { Theme } from "./theme.js";
 import { TokenDialog } from "./token.js";
-import { look, parse, query } from "./url.js";
+import { LOOKS, look, lookOf, parse, query } from "./url.js";
 import { ChartView } from "./view.js";
 
 /** @import { SymbolInfo, Ticker, View } from "./protocol.js" */
@@ -152,21 +152,19 @@ function draw(chosen) {
   view.redraw((chart) => chart.look(chosen));
 }
 
+/** Under which name this browser remembers it. */
+const key = (/** @type {string} */ name) => `rtchart.${name}`;
+
 /** What the address says of how the view is drawn, or this browser remembers where the address says nothing at all. */
 function said() {
   const { search } = location;
-  const remembered = {
-    style: recall("rtchart.style"),
-    scale: recall("rtchart.scale"),
-    indicators: recall("rtchart.indicators"),
-  };
-  return meant(search ? look(search) : remembered);
+  return meant(search ? look(search) : lookOf((name) => recall(key(name))));
 }
 
 /** Have the address and this browser remember how the view is drawn. */
 function keep() {
   if (view.shown) window.history.replaceState(null, "", query(view.shown, menu.written));
-  for (const [name, value] of Object.entries(menu.written)) remember(`rtchart.${name}`, value);
+  for (const name of LOOKS) remember(key(name), menu.written[name]);
 }
 
 /**

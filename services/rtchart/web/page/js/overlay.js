@@ -154,6 +154,7 @@ export class Overlay {
       const kind = KINDS[study.kind];
       if (!kind) continue;
       const title = texts.study(study.kind, study.settings);
+      const apart = kind.unit !== "price"; // with a scale, and so a pane, of its own
       /** @type {Drawn["series"]} */
       const series = new Map();
       for (const [line, how] of Object.entries(kind.lines)) {
@@ -162,19 +163,18 @@ export class Overlay {
           color,
           title: series.size ? "" : title,
           priceFormat: this.#format(study),
-          lastValueVisible: kind.apart,
+          lastValueVisible: apart,
           priceLineVisible: false,
         };
-        const at = kind.apart ? pane : 0;
+        const at = apart ? pane : 0;
         const drawn =
           how === "histogram"
             ? this.chart.addSeries(HistogramSeries, { ...options, base: 0 }, at)
             : this.chart.addSeries(LineSeries, { ...options, lineWidth: 1, crosshairMarkerVisible: false }, at);
         series.set(line, drawn);
-        // The bands are one thing, and have one colour.
-        if (how === "line" && study.kind !== "bollinger") colour += 1;
+        if (how === "line" && !kind.one) colour += 1;
       }
-      if (study.kind === "bollinger") colour += 1;
+      if (kind.one) colour += 1;
       for (const price of kind.marks) {
         const [first] = series.values();
         first?.createPriceLine({
@@ -185,7 +185,7 @@ export class Overlay {
           axisLabelVisible: false,
         });
       }
-      if (kind.apart) {
+      if (apart) {
         this.chart.panes()[pane]?.setStretchFactor(1.5);
         pane += 1;
       }
@@ -198,8 +198,10 @@ export class Overlay {
    * @returns {{ type: "custom", formatter: (value: number) => string, minMove: number }}
    */
   #format({ kind }) {
-    if (kind === "rsi") return { type: "custom", formatter: (value) => value.toFixed(1), minMove: 0.1 };
-    if (kind === "macd") return { type: "custom", formatter: (value) => value.toFixed(this.#precision + 1), minMove: 1e-8 };
+    const unit = KINDS[kind]?.unit;
+    if (unit === "percent") return { type: "custom", formatter: (value) => value.toFixed(1), minMove: 0.1 };
+    if (unit === "difference")
+      return { type: "custom", formatter: (value) => value.toFixed(this.#precision + 1), minMove: 1e-8 };
     return { type: "custom", formatter: this.#price, minMove: 1e-8 };
   }
 }

@@ -70,6 +70,11 @@ export class Prices {
     this.series.setSeriesOrder(order); // the indicators stay before it
   }
 
+  /** Open time (ms) of the newest candle that is drawn. */
+  get newest() {
+    return this.#last?.open_time;
+  }
+
   /** The close of the first candle in sight, as it is drawn. */
   get firstInSight() {
     const range = this.chart.timeScale().getVisibleLogicalRange();
@@ -161,11 +166,15 @@ export class Prices {
     return true;
   }
 
-  /** The last price at the axis: a Heikin-Ashi candle's close is none, so there the line is another one. */
+  /**
+   * The last price at the axis has the colour of its direction, whatever the candle's own colour says of its seconds. A
+   * Heikin-Ashi candle's close is no price, so there the line is another one.
+   */
   #tell() {
-    if (this.style !== "heikin-ashi" || !this.#last) return;
-    const { close, open } = this.#last;
+    const { close, open } = this.#last ?? { close: "0", open: "0" };
     const color = (Number(close) < Number(open) ? this.#palette?.down : this.#palette?.up) ?? "";
+    if (this.series.options().priceLineColor !== color) this.apply({ priceLineColor: color });
+    if (this.style !== "heikin-ashi" || !this.#last) return;
     this.#line ??= this.series.createPriceLine({ price: Number(close), lineWidth: 1, lineStyle: LineStyle.Dotted });
     this.#line.applyOptions({ price: Number(close), color });
   }

@@ -16,8 +16,9 @@ import { bollinger, ema, macd, rsi, sma, vwap } from "./indicators.js";
 /**
  * @typedef {object} Kind
  * @property {Setting[]} settings
- * @property {boolean} apart Whether it has a pane of its own, as its values are no prices.
+ * @property {"price" | "percent" | "difference"} unit of its values: a difference is one of prices
  * @property {Record<string, "line" | "histogram">} lines how each of its values is drawn
+ * @property {boolean} one Whether its lines are one thing, of one colour.
  * @property {number[]} marks values with a dashed line across
  * @property {(settings: number[]) => Indicator<any>} make
  */
@@ -38,37 +39,42 @@ const bars = (name, usual) => ({ name, usual, least: 2, most: 500, step: 1 });
 export const KINDS = {
   sma: {
     settings: [bars("period", 20)],
-    apart: false,
+    unit: "price",
     lines: { sma: "line" },
+    one: false,
     marks: [],
     make: ([period = 0]) => sma(period),
   },
   ema: {
     settings: [bars("period", 20)],
-    apart: false,
+    unit: "price",
     lines: { ema: "line" },
+    one: false,
     marks: [],
     make: ([period = 0]) => ema(period),
   },
   bollinger: {
     settings: [bars("period", 20), { name: "width", usual: 2, least: 0.5, most: 5, step: 0.5 }],
-    apart: false,
+    unit: "price",
     lines: { upper: "line", middle: "line", lower: "line" },
+    one: true,
     marks: [],
     make: ([period = 0, width = 0]) => bollinger(period, width),
   },
-  vwap: { settings: [], apart: false, lines: { vwap: "line" }, marks: [], make: () => vwap() },
+  vwap: { settings: [], unit: "price", lines: { vwap: "line" }, one: false, marks: [], make: () => vwap() },
   rsi: {
     settings: [bars("period", 14)],
-    apart: true,
+    unit: "percent",
     lines: { rsi: "line" },
+    one: false,
     marks: [30, 70],
     make: ([period = 0]) => rsi(period),
   },
   macd: {
     settings: [bars("fast", 12), bars("slow", 26), bars("signal", 9)],
-    apart: true,
+    unit: "difference",
     lines: { histogram: "histogram", macd: "line", signal: "line" },
+    one: false,
     marks: [],
     make: ([fast = 0, slow = 0, signal = 0]) => macd(fast, slow, signal),
   },

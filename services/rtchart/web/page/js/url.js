@@ -3,7 +3,8 @@
 /** @import { View } from "./protocol.js" */
 
 const NAMES = /** @type {const} */ (["exchange", "symbol", "interval"]);
-const LOOKS = /** @type {const} */ (["style", "scale", "indicators"]);
+/** Names of what says how a view is drawn. */
+export const LOOKS = /** @type {const} */ (["style", "scale", "indicators"]);
 
 /**
  * What an address asks for; what it does not name is missing.
@@ -22,13 +23,18 @@ export function parse(search) {
 }
 
 /**
- * What an address says of how the view is drawn, by name; `null` where it says nothing.
+ * What says how a view is drawn, each by its name.
+ * @param {(name: typeof LOOKS[number]) => string | null} said `null` where nothing is said
+ */
+export const lookOf = (said) => ({ style: said("style"), scale: said("scale"), indicators: said("indicators") });
+
+/**
+ * What an address says of how the view is drawn.
  * @param {string} search
- * @returns {Record<typeof LOOKS[number], string | null>}
  */
 export function look(search) {
   const query = new URLSearchParams(search);
-  return { style: query.get("style"), scale: query.get("scale"), indicators: query.get("indicators") };
+  return lookOf((name) => query.get(name));
 }
 
 /**
