@@ -87,7 +87,7 @@ async def test_the_way_back_is_drawn_as_it_was(stage: Stage, page: Page) -> None
     await until(page, "r.shown().symbol === 'BTCUSDT' && r.look()[0] === 'Line' && r.indicators().length === 0")
     # A link that says nothing of it shows what is usual, whatever this browser remembers.
     await visit(page, f"{stage.url}?symbol=SOLUSDT&interval=5m")
-    await until(page, "r.shown().symbol === 'SOLUSDT' && r.look()[0] === 'Candlestick' && r.indicators().length === 0")
+    await until(page, "r.shown()?.symbol === 'SOLUSDT' && r.look()[0] === 'Candlestick' && r.indicators().length === 0")
 
 
 async def test_a_repaired_candle_moves_the_heikin_ashi_candles_after_it(stage: Stage, page: Page) -> None:
