@@ -13,6 +13,7 @@ STILL = {
     "rtchart_producer_klines_ignored_total": "tests/producer/test_service.py",
     "rtchart_inserter_fenced_total": "tests/inserter/test_service.py",
     "rtchart_inserter_offsets_lost_total": "tests/inserter/test_comings_and_goings.py",
+    "rtchart_inserter_backfill_lag_records": "tests/inserter/test_service.py",
     "rtchart_aggregator_outbox_pending": "tests/aggregator/test_aggregator_run.py",
     "rtchart_web_symbols": "tests/web/test_service.py",
     "rtchart_web_mailbox_skips_total": "tests/web/test_mailbox.py",
