@@ -33,6 +33,9 @@ class Collector:
     def __init__(self) -> None:
         self.address = ""
         self.spans: list[Span] = []
+        self.answers = threading.Event()
+        """While it is cleared, an export is left without an answer."""
+        self.answers.set()
 
     def traces(self) -> dict[bytes, dict[str, Span]]:
         """By trace, and in it by name."""
@@ -73,6 +76,7 @@ def collector() -> Iterator[Collector]:
         def do_POST(self) -> None:
             assert self.path == "/v1/traces" and self.headers["Content-Type"] == "application/x-protobuf"
             there.take(self.rfile.read(int(self.headers["Content-Length"])))
+            there.answers.wait()
             body = ExportTraceServiceResponse().SerializeToString()
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")

@@ -86,10 +86,17 @@ async def test_the_recorded_seconds_become_exact_minutes(pipeline: Run):
                 return candles[:6]
 
             candles = await wait_until(whole, 60)
+            gaps = await running.fetch(
+                "SELECT start_time, end_time FROM gap JOIN symbol USING (symbol_id) WHERE symbol = $1", symbol
+            )
             for candle, minute in zip(candles, expected, strict=True):
                 assert {key: Decimal(str(candle[key])) for key in minute} == minute
                 assert candle["closed"] is True
-                assert candle["source"] == "stream"
+                # A machine that stands still for 0.13 s makes a silence of 5 s of so fast an exchange, which is a gap. What is
+                # missed before a symbol's first kline is asked for without one.
+                begin, end = candle["open_time"], candle["open_time"] + MINUTE
+                missed = any(gap["start_time"] < end and begin < gap["end_time"] for gap in gaps)
+                assert candle["source"] == ("repair" if missed else "stream") or candle is candles[0]
 
         # Of 812 seconds: there is no line for each.
         said = [json.loads(line) for line in running.lines()]
