@@ -237,19 +237,20 @@ async def test_the_openapi_document_holds_what_the_server_answers(web: Running, 
     assert {path: item["operationId"] for path, item in operations.items()} == {
         "/api/v1/symbols": "get_symbols",
         "/api/v1/candles": "get_candles",
+        "/api/v1/closes": "get_closes",
         "/api/v1/klines": "get_klines",
         "/api/v1/gaps": "get_gaps",
         "/api/v1/status": "get_status",
     }
     for path, item in operations.items():
         parameters = {parameter["name"]: parameter for parameter in item["parameters"]}
-        wanted = {"symbol": "BTCUSDT"} if "symbol" in parameters else {}
+        wanted = {name: "BTCUSDT" for name in ("symbol", "symbols") if name in parameters}
         assert all(parameters[name]["required"] for name in wanted)
         answer = await web.http.get(path, params=wanted)
         (schema,) = [item["responses"]["200"]["content"]["application/json"]["schema"]]
         Draft202012Validator({**schema, "components": document["components"]}).validate(answer.json())
         if wanted:
-            problem = (await web.http.get(path, params={"symbol": "DOGEUSDT"})).json()
+            problem = (await web.http.get(path, params=dict.fromkeys(wanted, "DOGEUSDT"))).json()
             assert "symbol" in item["responses"]["404"]["description"]
             schema = item["responses"]["404"]["content"]["application/problem+json"]["schema"]
             Draft202012Validator({**schema, "components": document["components"]}).validate(problem)

@@ -114,6 +114,21 @@ async def test_a_long_page_of_history_costs_more(web_few: Running, limit: str, p
     assert answers.index(429) == pages
 
 
+@pytest.mark.usefixtures("one_burst")
+@pytest.mark.parametrize(
+    ("query", "answers"),
+    [
+        ({"symbols": "BTCUSDT"}, 15),  # 60 closes, where no number is named
+        ({"symbols": "BTCUSDT," * 9 + "BTCUSDT", "limit": "100"}, 2),
+        ({"symbols": "BTCUSDT" + "," * 1000, "limit": "1000"}, 1),
+    ],
+)
+async def test_closes_cost_by_their_number(web_few: Running, query: dict[str, str], answers: int) -> None:
+    fresh = {"X-Forwarded-For": f"203.0.113.{answers}"}
+    statuses = [(await web_few.http.get("/api/v1/closes", params=query, headers=fresh)).status_code for _ in range(24)]
+    assert statuses.index(429) == answers
+
+
 @pytest.fixture
 async def web_few(kafka: str, topic_prefix: str, database: str) -> AsyncIterator[Running]:
     rules = Rules(limits=Limits(requests=24 / 100_000, proxies=PROXY))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import asyncpg
 import msgspec
@@ -83,6 +84,33 @@ async def candles(connection: Connection, symbol_id: int, interval: Interval, pa
     out = [_candle(interval, row, now) for row in rows]
     if page.newest:
         out.reverse()
+    return out
+
+
+class Close(NamedTuple):
+    """How a stored candle closed, a decimal string, and how many seconds it is made of."""
+
+    close: str
+    received: int
+
+
+async def closes(
+    connection: Connection, symbol_ids: Sequence[int], interval: Interval, start: int, end: int
+) -> dict[int, dict[int, Close]]:
+    """By symbol_id and open time, of the stored candles of 1m and more that open in ``[start, end)``."""
+    # Symbol by symbol, each a range of the index; OFFSET 0 keeps PostgreSQL from making one join of all.
+    rows = await connection.fetch(
+        """SELECT s.symbol_id, c.* FROM unnest($1::integer[]) AS s (symbol_id) CROSS JOIN LATERAL (
+               SELECT open_time, close, received FROM candle
+               WHERE symbol_id = s.symbol_id AND interval = $2 AND open_time >= $3 AND open_time < $4 OFFSET 0) c""",
+        list(symbol_ids),
+        interval.name,
+        start,
+        end,
+    )
+    out: dict[int, dict[int, Close]] = {}
+    for symbol_id, open_time, close, received in rows:
+        out.setdefault(symbol_id, {})[open_time] = Close(close, received)
     return out
 
 

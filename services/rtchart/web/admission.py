@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from quart import Response
 from quart.wrappers import Request, Websocket
 
-from rtchart.web import metrics
+from rtchart.web import closes, metrics
 from rtchart.web.addresses import Addresses, Limits, Visitor
 from rtchart.web.channel import Client
 from rtchart.web.problems import problem
@@ -137,7 +137,12 @@ def _wait(why: str, seconds: float) -> Response:
 
 def _rows(request: Request) -> int:
     """Rows of history that it asks for, as far as that can be told before it is checked."""
-    if request.path not in _HISTORY:
-        return 0
+    if request.path == closes.PATH:
+        symbols = min(request.args.get("symbols", "").count(",") + 1, closes.MAX_SYMBOLS)
+        return symbols * _limit(request, closes.MAX_PERIODS, closes.DEFAULT_PERIODS)
+    return _limit(request, MAX_LIMIT, DEFAULT_LIMIT) if request.path in _HISTORY else 0
+
+
+def _limit(request: Request, most: int, default: int) -> int:
     limit = request.args.get("limit", "")
-    return min(int(limit), MAX_LIMIT) if limit.isascii() and limit.isdecimal() and len(limit) < 10 else DEFAULT_LIMIT
+    return min(int(limit), most) if limit.isascii() and limit.isdecimal() and len(limit) < 10 else default

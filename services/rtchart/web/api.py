@@ -22,6 +22,7 @@ from rtchart.store.database import MAX_PARAMETER, Connection
 from rtchart.store.history import Page, Run
 from rtchart.store.reader import Reader, Unread
 from rtchart.web.catalog import Catalog, Refused
+from rtchart.web.closes import ClosesQuery, ClosesTable, closes_table
 from rtchart.web.hub import Hub
 from rtchart.web.market import Market
 from rtchart.web.openapi import operation
@@ -187,6 +188,15 @@ def blueprint(sources: Sources) -> Blueprint:
         before, after = _next(page, [candle.open_time for candle in view.candles], view.more)
         identity = known.identity
         return _json(CandlePage(identity.exchange, identity.symbol, interval.name, view.candles, before, after, view.partial))
+
+    @api.get("/closes")
+    @operation(ClosesTable, query=ClosesQuery, errors=(400, 404))
+    async def closes(query_args: ClosesQuery) -> Response:
+        """Read the last closes of many symbols.
+
+        One number a period, for a small picture of each.
+        """
+        return _json(await closes_table(query_args, sources.catalog, sources.views))
 
     @api.get("/klines")
     @operation(KlinePage, query=KlinesQuery, errors=(400, 404, 503), csv=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rtchart.core.candle import Candle, of_second
 from rtchart.core.gap import Gap
-from rtchart.core.interval import MINUTES, SECOND, Interval
+from rtchart.core.interval import MINUTE, MINUTES, SECOND, Interval
 from rtchart.store import history as stored
 from rtchart.store.database import MAX_PARAMETER, Connection
-from rtchart.store.history import Page, StoredSymbol
+from rtchart.store.history import Close, Page, StoredSymbol
 from rtchart.store.reader import Reader, Unread
 from rtchart.web import parts
 from rtchart.web.catalog import Catalog, Known
@@ -31,6 +31,17 @@ class View:
     partial: bool
     more: bool
     """Whether there is more in the direction that the page was cut at."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The closes of several symbols in the same periods, and whether the database's part is missing."""
+
+    start: int
+    """Open time of the first period."""
+    closes: list[list[str | None]]
+    """By symbol, as they were asked for, and period; None where there is no candle."""
+    partial: bool
 
 
 @dataclass(frozen=True)
@@ -77,11 +88,41 @@ class Views:
         candles = candles[-page.limit :] if page.newest else candles[: page.limit]
         return View(candles, _with_live(found.gaps, entry, candles, interval), partial, more)
 
+    async def closes(self, asked: Sequence[Known], interval: Interval, limit: int) -> Grid:
+        """The last ``limit`` closes of each symbol, live ones included. The last period is the one that is forming now.
+
+        ``interval``: 1m or more, and the same periods for all symbols, which ``3d`` has not.
+        """
+        now = self._clock()
+        times = [interval.open_time(now)]
+        while len(times) < limit:
+            times.append(interval.previous_open(times[-1]))
+        times.reverse()
+        found: dict[int, dict[int, Close]] = {}
+        partial = False
+        try:
+            found = await self._history.read(lambda connection: self._read_closes(connection, asked, interval, times))
+        except Unread:
+            partial = True
+        rows = []
+        for known in asked:
+            held = found.get(known.stored.symbol_id, {}) if known.stored is not None else {}
+            closes = {time: close.close for time, close in held.items()}
+            if (entry := self._market.get(known.identity)) is not None:
+                closes |= _live_closes(entry, interval, times[0], now, held)
+            rows.append([closes.get(time) for time in times])
+        return Grid(times[0], rows, partial)
+
     async def symbol(self, connection: Connection, known: Known) -> StoredSymbol | None:
         """The symbol's row; None while nothing of it is stored."""
-        if known.stored is None:
+        (row,) = await self.symbols(connection, [known])
+        return row
+
+    async def symbols(self, connection: Connection, asked: Sequence[Known]) -> list[StoredSymbol | None]:
+        """Those of several."""
+        if any(known.stored is None for known in asked):
             self._catalog.stored(await stored.symbols(connection))
-        return known.stored
+        return [known.stored for known in asked]
 
     async def _read(
         self, connection: Connection, entry: Entry, known: Known, interval: Interval, page: Page, gaps: bool, now: int
@@ -100,6 +141,13 @@ class Views:
             start = candles[0].open_time if candles else max(page.start, 0)
             found = await stored.gaps(connection, symbol.symbol_id, Page(start, page.end, MAX_GAPS))
         return _Stored(candles, found, loaded)
+
+    async def _read_closes(
+        self, connection: Connection, asked: Sequence[Known], interval: Interval, times: Sequence[int]
+    ) -> dict[int, dict[int, Close]]:
+        rows = await self.symbols(connection, asked)
+        symbol_ids = {row.symbol_id for row in rows if row is not None}
+        return await stored.closes(connection, sorted(symbol_ids), interval, times[0], times[-1] + 1)
 
     async def _load(
         self, connection: Connection, entry: Entry, symbol: StoredSymbol, interval: Interval, now: int
@@ -135,3 +183,20 @@ def _with_live(found: list[Gap], entry: Entry, candles: list[Candle], interval: 
             if gap.start < end and gap.end > start:
                 gaps.setdefault((gap.start, gap.end, gap.state), gap)
     return sorted(gaps.values(), key=lambda gap: gap.start)
+
+
+def _live_closes(entry: Entry, interval: Interval, start: int, now: int, found: Mapping[int, Close]) -> dict[int, str]:
+    """By open time, the closes of live candles that count, and not the stored ones of ``found``.
+
+    A close is that of the last minute, so no stored parts need to be loaded: where the last minute of a period is live, or the
+    newest of all, nothing that is stored is later. Elsewhere the candle with more received seconds counts, as always.
+    """
+    minutes = [candle.open_time for candle in entry.live.candles(MINUTES, start, now)]
+    last = {interval.open_time(minute): minute for minute in minutes}
+    closes: dict[int, str] = {}
+    for candle in entry.live.candles(interval, start, now):
+        held, minute = found.get(candle.open_time), last.get(candle.open_time)
+        latest = minute in (minutes[-1], interval.next_open(candle.open_time) - MINUTE)
+        if held is None or latest or candle.received > held.received:
+            closes[candle.open_time] = candle.close
+    return closes
