@@ -73,5 +73,5 @@ async def test_every_answer_is_in_the_document(guarded: Running, tmp_path: Path,
         answers[path].add(entry["response"]["status"])
     for path in ("candles", "closes", "klines", "gaps"):
         assert answers[path] >= {400, 401, 405, 200 if symbol else 404}, path
-    for path in ("symbols", "status"):
+    for path in ("symbols", "health", "status"):
         assert answers[path] >= {200, 401, 405}, path

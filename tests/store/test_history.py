@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import asyncpg
 import pytest
 
@@ -12,6 +9,7 @@ from rtchart.core.interval import HOUR, INTERVALS, MINUTE
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.store import history, symbols
 from rtchart.store.history import holds
+from tests.counting import rows_read
 
 OPENS = 500_000 * HOUR
 
@@ -37,17 +35,6 @@ async def test_an_exchange_is_held_by_its_seconds_or_its_candles(database: str, 
     await connection.close()
 
 
-@asynccontextmanager
-async def counted(connection: asyncpg.Connection, table: str) -> AsyncIterator[list[int]]:
-    """How many rows of the table are read meanwhile, when it is over. In one transaction: between two the count may restart."""
-    rows = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = $1"
-    read: list[int] = []
-    async with connection.transaction():
-        before = await connection.fetchval(rows, table)
-        yield read
-        read.append(await connection.fetchval(rows, table) - before)
-
-
 async def test_closes_of_many_symbols_are_a_range_of_the_index_each(database: str) -> None:
     connection = await asyncpg.connect(database)
     await connection.execute(
@@ -57,7 +44,7 @@ async def test_closes_of_many_symbols_are_a_range_of_the_index_each(database: st
     await connection.execute("ANALYZE candle")
     for plan in ("force_custom_plan", "force_generic_plan"):
         await connection.execute(f"SET plan_cache_mode = {plan}")
-        async with counted(connection, "candle") as read:
+        async with rows_read(connection, "candle") as read:
             found = await history.closes(connection, range(1, 101), INTERVALS["1m"], 400 * MINUTE, 460 * MINUTE)
         assert found.keys() == set(range(1, 101))
         assert [(time // MINUTE, float(row.close), row.received) for time, row in found[7].items()] == [

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 import asyncpg
+import pytest
 
 from rtchart.core.interval import HOUR, MINUTE, SECOND
 from rtchart.core.kline import Identity
 from rtchart.core.symbol import DesiredSymbol
 from rtchart.store import overview, symbols
+from tests.counting import rows_read
 
 BTC, ETH, NEW = (Identity("sim", symbol) for symbol in ("BTCUSDT", "ETHUSDT", "NEWUSDT"))
 NOW = 500_000 * HOUR
@@ -100,6 +102,51 @@ async def test_gaps_are_counted_by_state_and_by_when_they_closed(database: str) 
     assert await overview.gaps_closed(connection, 20, 30) == {BTC: Counter(repaired=1, absent=1)}
     await symbols.unwant(connection, {BTC: 1}, at=NOW)
     assert not await overview.gaps(connection) and not await overview.open_since(connection, 0), "nobody asks for it any more"
+    await connection.close()
+
+
+async def test_gaps_of_late_are_those_that_overlap_the_time(database: str) -> None:
+    connection, ids = await ground(database)
+    rows = [
+        (BTC, "repaired", -9, -8),
+        (BTC, "repaired", -5, 3),
+        (BTC, "open", 4, 6),
+        (BTC, "absent", 6, 7),
+        (BTC, "open", 9, 14),
+    ]
+    rows += [(BTC, "open", 10, 11), (ETH, "absent", -4, 2), (ETH, "repaired", 0, 1), (NEW, "open", -2, 0)]
+    for identity, state, start, end in rows:
+        await connection.execute(
+            "INSERT INTO gap (symbol_id, start_time, end_time, state, reason, opened_at, closed_at)"
+            " VALUES ($1, $2, $3, $4, 'step', 5, $5)",
+            *(ids[identity], NOW + start * SECOND, NOW + end * SECOND, state, None if state == "open" else 5),
+        )
+    found = await overview.lately(connection, list(ids.values()), NOW, NOW + 10 * SECOND)
+    assert found == {
+        ids[BTC]: overview.Lately(open=2, repaired=1, absent=1, missing=2 + 1 + 1),
+        ids[ETH]: overview.Lately(open=0, repaired=1, absent=1, missing=2),
+    }
+    assert (await overview.lately(connection, [ids[ETH]], NOW, NOW + 10 * SECOND)).keys() == {ids[ETH]}
+    assert await overview.newest_seconds(connection, list(ids.values())) == {ids[BTC]: NOW - HOUR + 2 * SECOND}
+    await connection.close()
+
+
+@pytest.mark.parametrize("plan", ["force_custom_plan", "force_generic_plan"])
+async def test_gaps_of_late_are_found_without_reading_the_ledger(database: str, plan: str) -> None:
+    connection = await asyncpg.connect(database)
+    hours = 500
+    await connection.execute(
+        f"""INSERT INTO gap (symbol_id, start_time, end_time, state, reason, opened_at, closed_at)
+            SELECT s, h::bigint * {HOUR}, h::bigint * {HOUR} + {SECOND}, CASE h % 10 WHEN 0 THEN 'absent' ELSE 'repaired' END,
+                   'step', 1, 1
+            FROM generate_series(1, 100) s, generate_series(1, {hours}) h"""
+    )
+    await connection.execute("ANALYZE gap")
+    await connection.execute(f"SET plan_cache_mode = {plan}")
+    async with rows_read(connection, "gap") as read:
+        found = await overview.lately(connection, range(1, 101), (hours - 24) * HOUR + 1, hours * HOUR)
+    assert set(found.values()) == {overview.Lately(open=0, repaired=22, absent=2, missing=2)}
+    assert read[0] < 100 * 24 * 1.3, "of fifty thousand"
     await connection.close()
 
 

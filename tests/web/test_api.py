@@ -240,6 +240,7 @@ async def test_the_openapi_document_holds_what_the_server_answers(web: Running, 
         "/api/v1/closes": "get_closes",
         "/api/v1/klines": "get_klines",
         "/api/v1/gaps": "get_gaps",
+        "/api/v1/health": "get_health",
         "/api/v1/status": "get_status",
     }
     for path, item in operations.items():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import asyncpg
 
 from rtchart.core.gap import GapState
-from rtchart.core.interval import HOUR, MINUTE
+from rtchart.core.interval import HOUR, MINUTE, SECOND
 from rtchart.core.kline import Identity
 from rtchart.store.database import Connection
 
@@ -31,6 +32,18 @@ async def ends(connection: Connection) -> dict[Identity, Ends]:
            FROM symbol s WHERE deleted_at IS NULL"""
     )
     return {Identity(row[0], row[1]): Ends(row[2], row[3]) for row in rows}
+
+
+async def newest_seconds(connection: Connection, symbol_ids: Sequence[int]) -> dict[int, int]:
+    """By symbol_id, the open time of the newest second of those that have one."""
+    if not symbol_ids:
+        return {}
+    rows = await connection.fetch(
+        """SELECT * FROM (SELECT s.symbol_id, (SELECT max(open_time) FROM kline_1s k WHERE k.symbol_id = s.symbol_id) AS newest
+                          FROM unnest($1::integer[]) AS s (symbol_id)) n WHERE newest IS NOT NULL""",
+        list(symbol_ids),
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 async def unaggregated(connection: Connection, now: int) -> dict[Identity, int]:
@@ -64,6 +77,45 @@ async def gaps_closed(connection: Connection, since: int, until: int) -> Counts:
             until,
         )
     )
+
+
+class Lately(NamedTuple):
+    """Of a symbol: its gaps of the last time by state, and how many seconds of it are in open and absent ones."""
+
+    open: int
+    repaired: int
+    absent: int
+    missing: int
+
+
+async def lately(connection: Connection, symbol_ids: Sequence[int], since: int, until: int) -> dict[int, Lately]:
+    """By symbol_id, of the gaps that overlap ``[since, until)``. Symbols without such gaps are left out.
+
+    However many rows the ledger holds, about those are read that count: open and absent ones are a range of the index
+    ``gap_unsettled``, repaired ones a range of the symbol's. The latter begins with the last gap that opened before ``since``,
+    and so relies on none before that one reaching further: gaps overlap only where the same seconds were missed twice.
+    So 1,500 symbols take 20 to 40 ms in a ledger of 600,000 rows.
+    """
+    rows = await connection.fetch(
+        """SELECT symbol_id, count(*) FILTER (WHERE state = 'open'), count(*) FILTER (WHERE state = 'repaired'),
+                  count(*) FILTER (WHERE state = 'absent'),
+                  coalesce(sum(least(end_time, $3) - greatest(start_time, $2)) FILTER (WHERE state <> 'repaired'), 0)::bigint
+           FROM (
+               SELECT symbol_id, state, start_time, end_time FROM gap
+               WHERE state <> 'repaired' AND end_time > $2 AND start_time < $3 AND symbol_id = ANY($1::integer[])
+               UNION ALL
+               SELECT g.* FROM unnest($1::integer[]) AS s (symbol_id) CROSS JOIN LATERAL (
+                   SELECT symbol_id, state, start_time, end_time FROM gap
+                   WHERE symbol_id = s.symbol_id AND state = 'repaired' AND end_time > $2 AND start_time < $3
+                       AND start_time >= coalesce(
+                           (SELECT max(start_time) FROM gap b WHERE b.symbol_id = s.symbol_id AND b.start_time < $2), $2)
+                   OFFSET 0) g
+           ) overlapping GROUP BY symbol_id""",
+        list(symbol_ids),
+        since,
+        until,
+    )
+    return {row[0]: Lately(row[1], row[2], row[3], row[4] // SECOND) for row in rows}
 
 
 async def open_since(connection: Connection, now: int) -> dict[Identity, int]:

@@ -29,6 +29,7 @@ from rtchart.web.openapi import operation
 from rtchart.web.problems import problem
 from rtchart.web.protocol import DEFAULT_LIMIT, ExchangeName, IntervalName, Limit, Millis, SymbolInfo, SymbolName
 from rtchart.web.views import Views
+from rtchart.web.wholeness import HealthTable, Wholeness
 
 Symbol = Annotated[SymbolName, Meta(description="As the exchange writes it: BTCUSDT")]
 Interval = Annotated[IntervalName, Meta(extra_json_schema={"enum": list(INTERVALS)})]
@@ -165,6 +166,7 @@ class Sources:
 def blueprint(sources: Sources) -> Blueprint:
     """The operations."""
     api = Blueprint("api", __name__, url_prefix="/api/v1")
+    wholeness = Wholeness(sources.catalog, sources.market, sources.views, sources.history, sources.clock)
 
     @api.get("/symbols")
     @operation(SymbolList)
@@ -235,6 +237,15 @@ def blueprint(sources: Sources) -> Blueprint:
         found, more = _cut(page, await sources.history.read(read))
         before, _ = _next(page, [gap.start for gap in found], more)
         return _json(GapPage(known.identity.exchange, known.identity.symbol, found, before))
+
+    @api.get("/health")
+    @operation(HealthTable)
+    async def health() -> Response:
+        """Read how whole every symbol is.
+
+        Its gaps of the last 24 hours, and its newest second. Up to a second old.
+        """
+        return _json(await wholeness.table())
 
     @api.get("/status")
     @operation(Status)
