@@ -52,6 +52,7 @@ MATRIX: dict[str, dict[str, Any]] = {
         "web.httpRoute.parentRefs": [{"name": "gateway"}],
         "web.autoscaling.enabled": True,
         "web.allowOrigins": ["https://example.org"],
+        "web.frameAncestors": ["'self'", "https://*.example.org"],
         "web.trustedProxies": ["10.0.0.0/8", "2001:db8::/32"],
         "web.auth.existingSecret": "viewers",
         "inserter.keda.enabled": True,

@@ -21,6 +21,7 @@ from tests.chart.rendering import refusal, render
         ({"web.service.type": "External"}, "/web/service/type"),
         ({"web.service.nodePort": 70000}, "/web/service/nodePort"),
         ({"web.allowOrigins": ["example.org"]}, "/web/allowOrigins/0"),
+        ({"web.frameAncestors": ["https://example.org; script-src *"]}, "/web/frameAncestors/0"),
         ({"web.trustedProxies": ["ingress-nginx"]}, "/web/trustedProxies/0"),
         ({"web.perAddress.sockets": -1}, "/web/perAddress/sockets"),
         ({"web.autoscaling.targetCPU": 0}, "/web/autoscaling/targetCPU"),

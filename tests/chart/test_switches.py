@@ -255,7 +255,9 @@ def test_ways_to_the_page() -> None:
     route = manifests["HTTPRoute/rtchart-web"]["spec"]
     assert route["parentRefs"] == [{"name": "gateway"}]
     assert route["rules"][0]["backendRefs"] == [{"name": "rtchart-web", "port": 8080}]
-    assert manifests.pod("Deployment/rtchart-web").environment["RTCHART_ALLOW_ORIGIN"] == "https://example.org"
+    environment = manifests.pod("Deployment/rtchart-web").environment
+    assert environment["RTCHART_ALLOW_ORIGIN"] == "https://example.org"
+    assert environment["RTCHART_FRAME_ANCESTORS"] == "'self' https://*.example.org"
     service = render({"web.service.type": "NodePort", "web.service.nodePort": 30080})["Service/rtchart-web"]["spec"]
     assert service["type"] == "NodePort" and service["ports"][0]["nodePort"] == 30080
 

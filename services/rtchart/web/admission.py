@@ -1,8 +1,9 @@
-"""Who is let in: by origin, by address, by token, and while there is room."""
+"""Who is let in: by origin, by address, by token, and while there is room; and who may show the page in a frame."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from quart import Response
 from quart.wrappers import Request, Websocket
 
+from rtchart.core.errors import UserError
 from rtchart.web import closes, metrics
 from rtchart.web.addresses import Addresses, Limits, Visitor
 from rtchart.web.channel import Client
@@ -44,6 +46,39 @@ class Origins:
             return False
 
 
+_FRAMER = re.compile(r"'self'|\*|https?://(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
+
+
+@dataclass(frozen=True)
+class Framers:
+    """Whose pages may show ``/embed`` in a frame: sources of the policy's ``frame-ancestors``."""
+
+    sources: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, frame_ancestors: Iterable[str]) -> Framers:
+        """Sources as people write them: ``https://example.org``, ``https://*.example.org``, ``'self'``, ``*``.
+
+        Raises `UserError` for all else: what is no source could end the directive and begin another one.
+        """
+        found: list[str] = []
+        for text in frame_ancestors:
+            # A shell takes the quotes away, and no host of ours is called self.
+            source = text.rstrip("/").lower() if text != "self" else "'self'"
+            if not _FRAMER.fullmatch(source):
+                raise UserError(
+                    f"--frame-ancestors {text!r} is no source of pages; write it like https://example.org, "
+                    "https://*.example.org, 'self' or *, and leave it out for nobody"
+                )
+            found.append(source)
+        return cls(tuple(dict.fromkeys(found)))
+
+    @property
+    def directive(self) -> str:
+        """The value of ``frame-ancestors``."""
+        return " ".join(self.sources) or "'none'"
+
+
 @dataclass(frozen=True)
 class Rules:
     """What a server lets in."""
@@ -53,6 +88,7 @@ class Rules:
     limits: Limits = field(default_factory=Limits)
     max_connections: int = 5_000
     """Sockets, of all addresses."""
+    framers: Framers = field(default_factory=Framers)
 
 
 class Admission:

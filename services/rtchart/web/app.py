@@ -33,7 +33,7 @@ def create_app(sources: api.Sources, health: Health, content: page.Site, rules: 
     admission = Admission(rules)
     openapi.schema(tokens=bool(rules.tokens)).init_app(app)
     app.register_blueprint(api.blueprint(sources))
-    app.register_blueprint(page.blueprint(content))
+    app.register_blueprint(page.blueprint(content, rules.framers))
     _probes(app, health)
     _errors(app)
     _headers(app, rules)

@@ -17,7 +17,7 @@ from rtchart.store import options as database_options
 from rtchart.store.migrate import schema_if_there
 from rtchart.web import tokens as bearer
 from rtchart.web.addresses import ROWS, Limits, networks
-from rtchart.web.admission import Origins, Rules
+from rtchart.web.admission import Framers, Origins, Rules
 from rtchart.web.service import Settings, serve
 from rtchart.web.tokens import Tokens
 
@@ -57,6 +57,17 @@ _limits = options.collected(
         help="Networks of the proxies before the server: what these write in X-Forwarded-For is who asks.",
     ),
 )
+_framers = options.collected(
+    "framers",
+    Framers.of,
+    options.option(
+        "--frame-ancestors",
+        multiple=True,
+        metavar="SOURCE",
+        help="Pages of this source (https://example.org, https://*.example.org, 'self') may show /embed in a frame; "
+        "repeatable; * for all.",
+    ),
+)
 _tokens = options.collected(
     "tokens",
     bearer.given,
@@ -81,6 +92,7 @@ _tokens = options.collected(
     metavar="ORIGIN",
     help="Pages of this origin (https://example.org) may use API and socket; repeatable; * for all.",
 )
+@_framers
 @options.option(
     "--max-connections",
     Rules().max_connections,
@@ -97,6 +109,7 @@ def command(
     host: str,
     port: int,
     allow_origin: tuple[str, ...],
+    framers: Framers,
     max_connections: int,
     limits: Limits,
     tokens: Tokens,
@@ -108,7 +121,7 @@ def command(
     Every replica reads all of Kafka's partitions, so run as many as you like. It only reads the database, and serves what
     is live while that is away.
     """
-    settings = Settings(database, host, port, Rules(Origins.of(allow_origin), tokens, limits, max_connections))
+    settings = Settings(database, host, port, Rules(Origins.of(allow_origin), tokens, limits, max_connections, framers))
 
     async def service(health: Health, stopping: asyncio.Event) -> None:
         if process.wait:

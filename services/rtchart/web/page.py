@@ -1,7 +1,7 @@
 """The page: its index, and its files under an address that changes with their content.
 
 ``index.html`` says ``__STATIC__`` where the address of the files belongs (``/static/<hash>``), so that they can be cached for
-ever while the index is asked for each time.
+ever while the index is asked for each time. ``/embed`` is the same index, for pages that show it in a frame.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from importlib.resources.abc import Traversable
 from quart import Blueprint, Response, request
 
 from rtchart.process.logs import fields
+from rtchart.web.admission import Framers
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +34,11 @@ _TYPES = {
 _SERVED = frozenset({*_TYPES, ".png", ".ico", ".woff2", ""})
 _MISSING = "The page is not built here: run `make page` in the checkout (it fetches the chart library), then start again."
 
-CONTENT_SECURITY_POLICY = (
+_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "
 )
+CONTENT_SECURITY_POLICY = f"{_POLICY}'none'"
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,33 @@ def load(folder: Traversable | None = None) -> Site:
     return Site(index.decode().replace("__STATIC__", f"/static/{short}"), files, smaller, short)
 
 
-def blueprint(page: Site) -> Blueprint:
-    """``/`` and ``/static/<hash>/…``."""
+def blueprint(page: Site, framers: Framers) -> Blueprint:
+    """``/``, ``/embed`` and ``/static/<hash>/…``."""
     routes = Blueprint("page", __name__)
+    plain = page.index.encode()
+    packed = gzip.compress(plain, 9, mtime=0)
+
+    async def index(policy: str) -> Response:
+        zipped = bool(request.accept_encodings["gzip"]) and len(packed) < len(plain)
+        answer = Response(packed if zipped else plain, content_type="text/html; charset=utf-8")
+        answer.headers["Cache-Control"] = "no-cache"
+        answer.headers["Content-Security-Policy"] = policy
+        answer.vary.add("Accept-Encoding")
+        # With the policy in it: a browser that has the page under another one shall get it anew. Weak, because it is that of
+        # the packed index too.
+        answer.set_etag(hashlib.sha256(policy.encode() + plain).hexdigest()[:16], weak=True)
+        await answer.make_conditional(request)
+        if zipped and answer.status_code == 200:
+            answer.headers["Content-Encoding"] = "gzip"
+        return answer
 
     @routes.get("/")
-    async def index() -> Response:
-        return Response(page.index, content_type="text/html; charset=utf-8", headers={"Cache-Control": "no-cache"})
+    async def whole() -> Response:
+        return await index(CONTENT_SECURITY_POLICY)
+
+    @routes.get("/embed")
+    async def embedded() -> Response:
+        return await index(_POLICY + framers.directive)
 
     @routes.get("/static/<digest>/<path:path>")
     async def static(digest: str, path: str) -> Response:
