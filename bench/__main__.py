@@ -17,6 +17,7 @@ BENCHMARKS = (
     "observed",
     "sizing",
     "memory",
+    "page",
 )
 
 

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { QUIET, coming, condition } from "../../services/rtchart/web/page/js/completeness.js";
-import { Past, TRIES } from "../../services/rtchart/web/page/js/past.js";
-import { Store } from "../../services/rtchart/web/page/js/store.js";
+import { QUIET, coming, condition } from "../../services/rtchart/web/page/js/candles/completeness.js";
+import { Past, TRIES } from "../../services/rtchart/web/page/js/candles/past.js";
+import { Store } from "../../services/rtchart/web/page/js/client/store.js";
 import { MINUTE, candle } from "./samples.js";
 
-/** @import { Candle, Gap } from "../../services/rtchart/web/page/js/protocol.js" */
+/** @import { Candle, Gap } from "../../services/rtchart/web/page/js/client/protocol.js" */
 
 /** @param {Partial<Candle>[]} said @returns {Store} */
 function stored(...said) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import * as format from "../../services/rtchart/web/page/js/format.js";
-import { isDaily, isSeconds, nextOpen } from "../../services/rtchart/web/page/js/interval.js";
+import * as format from "../../services/rtchart/web/page/js/lib/format.js";
+import { isDaily, isSeconds, nextOpen } from "../../services/rtchart/web/page/js/client/interval.js";
 
 describe("prices", () => {
   test("need as many decimals as any of them uses, and two at least", () => {
@@ -50,11 +50,11 @@ test("durations have as many digits as tell something", () => {
   assert.equal(format.duration(-3), "-3.0 ms");
 });
 
-test("times are UTC, and as exact as the interval", () => {
-  const at = Date.UTC(2025, 10, 14, 9, 26, 53);
-  assert.equal(format.time(at), "2025-11-14 09:26");
-  assert.equal(format.time(at, { seconds: true }), "2025-11-14 09:26:53");
-  assert.equal(format.time(at, { clock: false }), "2025-11-14");
+test("what is left of a candle is counted down to its end", () => {
+  assert.equal(format.clock(1), "0:01");
+  assert.equal(format.clock(59_001), "1:00");
+  assert.equal(format.clock(3_600_000), "1:00:00");
+  assert.equal(format.clock(6 * 86_400_000 + 3_723_000), "6 d 01:02:03");
 });
 
 describe("intervals", () => {

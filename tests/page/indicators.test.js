@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { Running, bollinger, ema, macd, rsi, sma, vwap } from "../../services/rtchart/web/page/js/indicators.js";
+import { Running, bollinger, ema, macd, rsi, sma, vwap } from "../../services/rtchart/web/page/js/chart/indicators.js";
 
-/** @import { Bar, Indicator } from "../../services/rtchart/web/page/js/indicators.js" */
+/** @import { Bar, Indicator } from "../../services/rtchart/web/page/js/chart/indicators.js" */
 
 /**
  * The rows of a file of recorded data.

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { backoff } from "../../services/rtchart/web/page/js/backoff.js";
-import { ClockOffset, Window, stages } from "../../services/rtchart/web/page/js/latency.js";
-import { LatencyMeter } from "../../services/rtchart/web/page/js/meter.js";
+import { backoff } from "../../services/rtchart/web/page/js/client/backoff.js";
+import { ClockOffset } from "../../services/rtchart/web/page/js/client/clock.js";
+import { Window, shares, stages } from "../../services/rtchart/web/page/js/latency/latency.js";
+import { LatencyMeter, pair } from "../../services/rtchart/web/page/js/latency/meter.js";
 
 describe("the clock's offset", () => {
   test("is the server's time against the middle of the round trip", () => {
@@ -64,6 +65,48 @@ describe("percentiles of the last minute", () => {
   });
 });
 
+describe("a window", () => {
+  test("gives several percentiles at once", () => {
+    const window = new Window();
+    assert.deepEqual(window.percentiles([0.5, 0.99], 0), []);
+    for (let value = 1; value <= 200; value += 1) window.add(value, value);
+    assert.deepEqual(window.percentiles([0, 0.5, 0.99, 1], 200), [1, 100, 198, 200]);
+  });
+
+  test("sorts as numbers, those below zero too", () => {
+    const window = new Window();
+    for (const value of [10, -2, 9, -11, 100]) window.add(0, value);
+    assert.deepEqual(window.percentiles([0, 0.5, 1], 0), [-11, 9, 100]);
+  });
+
+  test("is bounded however often something is painted, and keeps the newest", () => {
+    const window = new Window(60_000, 100);
+    for (let at = 0; at < 10_000; at += 1) window.add(at, at);
+    assert.equal(window.size, 100);
+    assert.equal(window.percentile(0, 10_000), 9_900);
+  });
+});
+
+describe("the shares of a bar", () => {
+  test("add up to all of it", () => {
+    assert.deepEqual(shares([1, 2, 5]), [0.125, 0.25, 0.625]);
+  });
+
+  test("have no place for what is below zero", () => {
+    assert.deepEqual(shares([-3, 2, 6]), [0, 0.25, 0.75]);
+    assert.deepEqual(shares([-3, 0]), [0, 0]);
+    assert.deepEqual(shares([]), []);
+  });
+});
+
+test("two latencies share their unit", () => {
+  assert.equal(pair(38, 61), "38 / 61 ms");
+  assert.equal(pair(3.14, 61), "3.1 / 61 ms");
+  assert.equal(pair(850, 1_210), "850 ms / 1.2 s");
+  assert.equal(pair(1_100, 12_000), "1.1 / 12 s");
+  assert.equal(pair(-0.4, 2), "-0.4 / 2.0 ms");
+});
+
 const STAMPS = { event_ms: 1_000, received_us: 1_020_000, published_us: 1_023_000, consumed_us: 1_028_000 };
 
 describe("stages", () => {
@@ -120,6 +163,39 @@ describe("the meter", () => {
       meter.lines().some((line) => line.includes("500 ms")),
       "the offset is shown",
     );
+  });
+
+  test("tells of each stage in its order, and of what clocks make negative as it is", () => {
+    const meter = new LatencyMeter();
+    assert.deepEqual(meter.summary(), []);
+    assert.deepEqual(meter.lines(), []);
+    synchronise(meter, 0);
+    for (let at = 0; at < 100; at += 1) {
+      const painted = 1_041_000 + at * 1_000;
+      meter.add({ ...STAMPS, received_us: 998_000 }, painted - 11_000 - (at === 99 ? 50_000 : 0), painted);
+    }
+    const summary = meter.summary();
+    assert.deepEqual(
+      summary.map(({ stage }) => stage),
+      Object.keys(stages(STAMPS, 0, 0)),
+    );
+    assert.deepEqual(summary[0], { stage: "exchange_to_received", p50: -2, p99: -2 });
+    assert.deepEqual(summary[4], { stage: "sent_to_painted", p50: 11, p99: 11 });
+    assert.equal(meter.percentile("sent_to_painted", 1), 61);
+    assert.equal(meter.percentile("exchange_to_painted", 0.5), 41 + 49);
+    const lines = meter.lines();
+    assert.equal(lines[0], "exchange → received: -2.0 ms, p99 -2.0 ms");
+    assert.equal(lines.length, 7, "six stages, and the clock");
+  });
+
+  test("keeps its numbers while nothing is painted, and forgets them when something is", () => {
+    const meter = new LatencyMeter();
+    synchronise(meter, 0);
+    meter.add(STAMPS, 1_030_000, 1_041_000);
+    assert.equal(meter.now, 1_041);
+    assert.equal(meter.percentile("sent_to_painted", 0.99), 11);
+    meter.add(STAMPS, 1_030_000, 1_030_000 + 90_000_000);
+    assert.equal(meter.percentile("sent_to_painted", 0), 90_000);
   });
 
   test("keeps a report within the server's limit for a message", () => {

@@ -1,4 +1,4 @@
-/** @import { Candle } from "../../services/rtchart/web/page/js/protocol.js" */
+/** @import { Candle } from "../../services/rtchart/web/page/js/client/protocol.js" */
 
 /**
  * A closed, whole candle of a minute, but for what is said.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
-import mimetypes
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +22,18 @@ from quart import Quart, Response, request, websocket
 import rtchart.web
 from rtchart.core.interval import Interval, interval
 from rtchart.process.clock import now_ms, now_us
+from rtchart.web import page as pages
+from rtchart.web.admission import Framers
 from tests.page import market
 from tests.page.market import Json
 
 PAGE = Path(rtchart.web.__file__).parent / "page"
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'"
+
+
+@functools.cache
+def site() -> pages.Site:
+    """The page, as the server serves it."""
+    return pages.load()
 
 
 @dataclass
@@ -43,8 +50,16 @@ class Stage:
     """Every message of every client."""
     pages: list[int] = field(default_factory=list)
     """The `end` of every page of history that was asked for."""
+    closes: list[list[str]] = field(default_factory=list)
+    """The symbols whose last closes were asked for, request by request."""
     explained: list[tuple[int, int]] = field(default_factory=list)
     """The stretches whose gaps were asked for."""
+    health: dict[str, Json] = field(default_factory=dict)
+    """What is said of how whole a symbol is, by its name; of the others that they are."""
+    health_says: Json = field(default_factory=dict)
+    """What else is said with it, such as ``partial``; a ``detail`` is why nothing is."""
+    health_asked: int = 0
+    """How often that was asked for."""
     url: str = ""
     unknown: bool = False
     """Whether subscriptions are refused, as by a server that has yet to learn of the symbol."""
@@ -54,7 +69,8 @@ class Stage:
 
     def candles(self, symbol: str, name: str, end: int, limit: int) -> list[Json]:
         """The newest ``limit`` that open before ``end``, oldest first."""
-        now, length, found = now_ms(), interval(name), []
+        now, length = now_ms(), interval(name)
+        found: list[Json] = []
         at = length.previous_open(end)
         while at >= self.beginning and len(found) < limit:
             candle = self.edit.get(at, market.candle(symbol, name, at, now))
@@ -62,6 +78,18 @@ class Stage:
                 found.append(candle)
             at = length.previous_open(at)
         return found[::-1]
+
+    def candles_from(self, symbol: str, name: str, start: int, end: int, limit: int) -> list[Json]:
+        """The first ``limit`` that open in ``[start, end)``, oldest first."""
+        now, length = now_ms(), interval(name)
+        found: list[Json] = []
+        at = length.next_open(max(start, self.beginning) - 1)
+        while at < min(end, now + 1) and len(found) < limit:
+            candle = self.edit.get(at, market.candle(symbol, name, at, now))
+            if candle is not None:
+                found.append(candle)
+            at = length.next_open(at)
+        return found
 
     async def send(self, *messages: Json) -> None:
         """One frame to every client."""
@@ -105,15 +133,13 @@ class Stage:
     def app(self) -> Quart:
         app = Quart(__name__, static_folder=None)
 
-        @app.get("/")
-        async def index() -> Response:
-            html = (PAGE / "index.html").read_text(encoding="utf-8").replace("__STATIC__", "static/test")
-            return Response(html, content_type="text/html; charset=utf-8", headers={"Content-Security-Policy": POLICY})
+        app.register_blueprint(pages.blueprint(site(), Framers.of(("*",))))
 
-        @app.get("/static/test/<path:path>")
-        async def static(path: str) -> Response:
-            # At once: a file that is sent piece by piece stays open when the browser goes away in the middle.
-            return Response((PAGE / path).read_bytes(), content_type=mimetypes.guess_type(path)[0])
+        @app.after_request
+        async def open_to_all(response: Response) -> Response:
+            # As of a server whose --allow-origin and --frame-ancestors are everybody.
+            response.headers["Access-Control-Allow-Origin"] = "*"
+            return response
 
         @app.get("/api/v1/symbols")
         async def symbols() -> Json:
@@ -122,15 +148,14 @@ class Stage:
 
         @app.get("/api/v1/candles")
         async def candles() -> Json:
-            end, limit = int(request.args["end"]), int(request.args["limit"])
-            if "start" not in request.args:
-                self.pages.append(end)
-            found = self.candles(request.args["symbol"], request.args["interval"], end, limit)
-            if "start" in request.args:
-                found = [candle for candle in found if candle["open_time"] >= int(request.args["start"])]
-                return {**_view(dict(request.args)), "candles": found, "next": None}
-            more = len(found) == limit
-            return {**_view(dict(request.args)), "candles": found, "next": found[0]["open_time"] if more else None}
+            query = dict(request.args)
+            view, end, limit = _view(query), int(query["end"]), int(query["limit"])
+            if "start" in query:
+                found = self.candles_from(view["symbol"], view["interval"], int(query["start"]), end, limit)
+                return {**view, "candles": found, "next": None}
+            self.pages.append(end)
+            found = self.candles(view["symbol"], view["interval"], end, limit)
+            return {**view, "candles": found, "next": found[0]["open_time"] if len(found) == limit else None}
 
         @app.get("/api/v1/gaps")
         async def gaps() -> Json:
@@ -138,6 +163,31 @@ class Stage:
             self.explained.append((start, end))
             found = [gap for gap in self.gaps if gap["start"] < end and gap["end"] > start]
             return {"exchange": self.exchange, "symbol": request.args["symbol"], "gaps": found, "next": None}
+
+        @app.get("/api/v1/health")
+        async def health() -> tuple[Json, int]:
+            self.health_asked += 1
+            if "detail" in self.health_says:
+                return {"title": "Service Unavailable", "status": 503, **self.health_says}, 503
+            now = now_ms()
+            good = {"exchange": self.exchange, "status": "streaming", "newest": now // 1000 * 1000 - 1000}
+            whole = {**good, "open": 0, "repaired": 0, "absent": 0, "missing": 0}
+            found = [{**whole, "symbol": name, **self.health.get(name, {})} for name in self.symbols]
+            return {"time": now, "since": now - 86_400_000, "symbols": found, **self.health_says}, 200
+
+        @app.get("/api/v1/closes")
+        async def closes() -> Json:
+            length, now, names = interval(request.args["interval"]), now_ms(), request.args["symbols"].split(",")
+            self.closes.append(names)
+            opens = [length.open_time(now)]
+            while len(opens) < int(request.args["limit"]):
+                opens.insert(0, length.previous_open(opens[0]))
+            ends = [min(now, length.next_open(at) - 1) if self.edit.get(at, {}) is not None else None for at in opens]
+            rows = {
+                name: [None if end is None else market.text(market.price(name, end), name) for end in ends] for name in names
+            }
+            found = [{"exchange": self.exchange, "symbol": name, "closes": row} for name, row in rows.items()]
+            return {"interval": length.name, "start": opens[0], "closes": found}
 
         @app.websocket("/ws")
         async def socket() -> None:
@@ -179,7 +229,7 @@ class Client:
             await self.socket.send(json.dumps({"seq": self._seq, "at_us": now_us(), "messages": messages}))
 
     async def run(self) -> None:
-        self.socket = websocket._get_current_object()
+        self.socket = websocket._get_current_object()  # type: ignore[attr-defined]
         self.stage._clients.add(self)
         reader = asyncio.ensure_future(self._read())
         closing = asyncio.ensure_future(self.closing.wait())
@@ -226,8 +276,8 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def serving(stage: Stage) -> AsyncIterator[Stage]:
-    """The stage on a free port; a second passes each quarter of a real one, so that tests need not wait."""
+async def serving(stage: Stage, second: float | None = 0.25) -> AsyncIterator[Stage]:
+    """The stage on a free port; a second passes each quarter of a real one, so that tests need not wait, or not at all."""
     config = Config()
     config.bind, config.accesslog, config.errorlog = ["127.0.0.1:0"], None, None
     bound: list[Any] = config.create_sockets().insecure_sockets
@@ -238,8 +288,8 @@ async def serving(stage: Stage) -> AsyncIterator[Stage]:
     stage.url = f"http://127.0.0.1:{port}/"
 
     async def seconds() -> None:
-        while True:
-            await asyncio.sleep(0.25)
+        while second is not None:
+            await asyncio.sleep(second)
             await stage.second()
 
     ticking = asyncio.ensure_future(seconds())

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Store, isIncomplete, supersedes } from "../../services/rtchart/web/page/js/store.js";
+import { Store, isIncomplete, supersedes } from "../../services/rtchart/web/page/js/client/store.js";
 import { MINUTE, candle } from "./samples.js";
 
 describe("which version of a candle counts", () => {

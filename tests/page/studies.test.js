@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { KINDS, MOST, read, usual, within, written } from "../../services/rtchart/web/page/js/studies.js";
+import { KINDS, MOST, read, usual, within, written } from "../../services/rtchart/web/page/js/chart/studies.js";
 import { texts } from "../../services/rtchart/web/page/js/texts.js";
-import { look, parse, query } from "../../services/rtchart/web/page/js/url.js";
+import { look, parse, query } from "../../services/rtchart/web/page/js/shell/url.js";
 
 describe("a choice of indicators", () => {
   test("is the same after it was written and read", () => {
@@ -12,10 +12,10 @@ describe("a choice of indicators", () => {
   });
   test("is kept in an address beside the view, whatever the view", () => {
     const view = { exchange: "binance", symbol: "币安人生USDT", interval: "1m" };
-    const address = query(view, { style: "line", scale: "", indicators: "sma:20,macd:12:26:9" });
-    assert.deepEqual(look(address), { style: "line", scale: null, indicators: "sma:20,macd:12:26:9" });
-    assert.deepEqual(parse(address), view);
-    assert.deepEqual(look(query(view)), { style: null, scale: null, indicators: null });
+    const address = query([view], { style: "line", scale: "", indicators: "sma:20,macd:12:26:9" });
+    assert.deepEqual(look(address), { style: "line", scale: null, indicators: "sma:20,macd:12:26:9", compare: null });
+    assert.deepEqual(parse(address), [view]);
+    assert.deepEqual(look(query([view])), { style: null, scale: null, indicators: null, compare: null });
   });
   /** @type {[string, string][]} */
   const meant = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { SCALES, STYLES, among, beforeHole, datum, heikinAshi } from "../../services/rtchart/web/page/js/styles.js";
+import { SCALES, STYLES, among, beforeHole, datum, heikinAshi } from "../../services/rtchart/web/page/js/chart/styles.js";
 import { texts } from "../../services/rtchart/web/page/js/texts.js";
 import { MINUTE, candle } from "./samples.js";
 

@@ -75,7 +75,7 @@ async def test_text_has_contrast_in_both_themes(stage: Stage, page: Page, scheme
         }
     )
     await expect(page.locator("#symbols li")).to_have_count(len(statuses))
-    await page.evaluate("() => { const n = document.querySelector('#notice'); n.hidden = false; n.textContent = 'Loading…'; }")
+    await page.evaluate("() => { const n = document.querySelector('.notice'); n.hidden = false; n.textContent = 'Loading…'; }")
     contrasts: dict[str, float] = await page.evaluate(CONTRASTS)
     assert len(contrasts) > 40
     assert {name: round(contrast, 2) for name, contrast in contrasts.items() if contrast < LEAST} == {}
@@ -125,7 +125,9 @@ async def tab_through(page: Page, last: str) -> list[str]:
 
 async def test_the_focus_goes_through_the_page_as_it_is_read(stage: Stage, page: Page) -> None:
     await shown(page, stage)
-    places = ["skip", "filter", "symbols", "display-open", "intervals", "chart", "attribution", "theme"]
+    symbols = ["symbols-sort", "filter", "symbols"]
+    tools = ["palette-open", "charts", "display-open", "marks-open", "jump-open", "export-csv", "export-png", "full-screen"]
+    places = ["skip", *symbols, *tools, "panels", "chart", "attribution", "status-latency", "theme"]
     assert await tab_through(page, "theme") == places
 
 
@@ -140,7 +142,7 @@ async def test_the_skip_link_leads_past_the_symbols(stage: Stage, page: Page) ->
 async def test_the_focus_stays_in_the_drawer_while_it_covers_the_chart(stage: Stage, page: Page) -> None:
     await page.set_viewport_size({"width": 390, "height": 844})
     await shown(page, stage)
-    assert (await tab_through(page, "theme"))[:4] == ["skip", "sidebar-open", "display-open", "intervals"]
+    assert (await tab_through(page, "theme"))[:4] == ["skip", "sidebar-open", "palette-open", "charts"]
     await page.click("#sidebar-open")
     await expect(page.locator("#filter")).to_be_focused()
     for _ in range(len(market.SYMBOLS) + 4):

@@ -158,7 +158,7 @@ async def test_a_failed_page_of_history_is_said_and_tried_again(stage: Stage, pa
         "**/api/v1/candles*", lambda route: route.fulfill(status=503, json={"detail": "the database does not answer"})
     )
     await inspect(page, "scroll(-450)")
-    await expect(page.locator("#notice")).to_have_text("Older candles could not be loaded: the database does not answer.")
+    await expect(page.locator(".notice")).to_have_text("Older candles could not be loaded: the database does not answer.")
     await page.unroute("**/api/v1/candles*")
     page.complaints.clear()  # type: ignore[attr-defined]  # the browser itself reports the 503
     count = await inspect(page, "candles().length")
@@ -168,4 +168,4 @@ async def test_a_failed_page_of_history_is_said_and_tried_again(stage: Stage, pa
         return bool(await inspect(page, "candles().length") > count + 100)
 
     await wait_until(more, every=0.3)
-    await expect(page.locator("#notice")).to_be_hidden()
+    await expect(page.locator(".notice")).to_be_hidden()

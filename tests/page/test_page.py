@@ -41,9 +41,9 @@ async def test_the_scales_speak_of_prices_and_of_volumes(stage: Stage, page: Pag
 async def test_live_candles_move(stage: Stage, page: Page) -> None:
     await opened(page, stage)
     before = (await inspect(page, "candles()"))[-1]
-    price = await page.inner_text("#card-price")
+    price = await page.inner_text(".last-price")
     await until(page, "r.candles().at(-1).received > a || r.candles().at(-1).open_time > a * 1000", before["received"])
-    await expect(page.locator("#card-price")).not_to_have_text(price)
+    await expect(page.locator(".last-price")).not_to_have_text(price)
     await expect(page).to_have_title(re.compile(r"[\d,.]+ BTCUSDT"))
 
 
@@ -59,13 +59,13 @@ async def test_another_symbol_and_interval_are_shown_and_in_the_address(stage: S
     await opened(page, stage)
     await page.click('#symbols a[data-key="binance:ETHUSDT"]')
     await until(page, "r.shown().symbol === 'ETHUSDT' && r.candles().length >= 400")
-    await page.click('#intervals button[value="1h"]')
+    await page.click('.intervals button[value="1h"]')
     await until(page, "r.shown().interval === '1h' && r.candles().length >= 400")
     times = [candle["open_time"] for candle in await inspect(page, "candles()")]
     assert all(time % HOUR == 0 for time in times)
     assert "symbol=ETHUSDT" in page.url and "interval=1h" in page.url
-    await expect(page.locator("#tab-symbol")).to_have_text("ETHUSDT")
-    await expect(page.locator('#intervals button[value="1h"]')).to_have_attribute("aria-pressed", "true")
+    await expect(page.locator(".tab-symbol")).to_have_text("ETHUSDT")
+    await expect(page.locator('.intervals button[value="1h"]')).to_have_attribute("aria-pressed", "true")
     unsubscribed = [message["symbol"] for message in stage.received if message["op"] == "unsubscribe"]
     assert unsubscribed == ["BTCUSDT", "ETHUSDT"]
 
@@ -87,12 +87,12 @@ async def test_the_card_tells_of_the_candle_under_the_crosshair(stage: Stage, pa
     box = await page.locator("#chart").bounding_box()
     assert box is not None
     await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 200)
-    seconds = page.locator("#card-values .seconds dd")
+    seconds = page.locator(".values .seconds dd")
     await expect(seconds).to_have_text("31/60")
     await expect(seconds).to_have_attribute("title", "29 seconds are missing in this candle")
-    await expect(page.locator("#card-values .trades dd")).to_have_text("7.65K")
+    await expect(page.locator(".values .trades dd")).to_have_text("7.65K")
     await page.mouse.move(10, 10)
-    await expect(page.locator("#card-values .trades dd")).not_to_have_text("7.65K")
+    await expect(page.locator(".values .trades dd")).not_to_have_text("7.65K")
 
 
 async def test_a_repaired_candle_updates_in_place(stage: Stage, page: Page) -> None:
@@ -151,12 +151,12 @@ async def test_the_buttons_are_the_intervals_of_the_symbol_that_is_shown(stage: 
     identity = {"exchange": "binance", "status": "streaming", "price": None}
     others = {**identity, "symbol": "BTCUSDT", "intervals": market.INTERVALS}
     await stage.send({"op": "symbols", "symbols": [others, {**identity, "symbol": "ETHUSDT", "intervals": ["1s", "1m", "3m"]}]})
-    await expect(page.locator("#intervals button")).to_have_text(["1s", "1m", "3m"])
-    await expect(page.locator('#intervals button[aria-pressed="true"]')).to_have_text("1m")
+    await expect(page.locator(".intervals button")).to_have_text(["1s", "1m", "3m"])
+    await expect(page.locator('.intervals button[aria-pressed="true"]')).to_have_text("1m")
     # Of a symbol that is there no more, what is stored can still be seen.
     await stage.send({"op": "symbols", "symbols": [others]})
     await expect(page.locator("#symbols li")).to_have_count(1)
-    await page.click('#intervals button[value="3m"]')
+    await page.click('.intervals button[value="3m"]')
     await until(page, "r.shown().symbol === 'ETHUSDT' && r.shown().interval === '3m' && r.candles().length >= 400")
 
 
@@ -177,10 +177,10 @@ async def test_a_tab_that_wakes_up_with_a_dead_connection_resumes(stage: Stage, 
 async def test_a_refused_view_is_said_and_tried_again(stage: Stage, page: Page) -> None:
     stage.unknown = True
     await visit(page, stage.url)
-    await expect(page.locator("#notice")).to_have_text("Nothing to show: BTCUSDT is not followed.")
+    await expect(page.locator(".notice")).to_have_text("Nothing to show: BTCUSDT is not followed.")
     stage.unknown = False
     await until(page, "r.candles().length >= 400")
-    await expect(page.locator("#notice")).to_be_hidden()
+    await expect(page.locator(".notice")).to_be_hidden()
 
 
 async def test_the_server_can_ask_for_a_new_subscription(stage: Stage, page: Page) -> None:
@@ -241,12 +241,12 @@ async def test_the_filter_and_the_keyboard(stage: Stage, page: Page) -> None:
 async def test_no_symbols_says_how_to_add_one_and_the_first_appears(stage: Stage, page: Page) -> None:
     stage.symbols = []
     await visit(page, stage.url)
-    await expect(page.locator("#notice")).to_contain_text("Add a Symbol manifest")
+    await expect(page.locator(".notice")).to_contain_text("Add a Symbol manifest")
     stage.symbols = ["BTCUSDT"]
     identity = {"exchange": "binance", "intervals": market.INTERVALS, "status": "streaming", "price": None}
     await stage.send({"op": "symbols", "symbols": [{**identity, "symbol": "BTCUSDT"}]})
     await until(page, "r.candles().length >= 400")
-    await expect(page.locator("#notice")).to_be_hidden()
+    await expect(page.locator(".notice")).to_be_hidden()
 
 
 async def test_the_theme_follows_the_system_and_the_button(stage: Stage, page: Page) -> None:

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { bands, withGaps } from "../../services/rtchart/web/page/js/bands.js";
-import { WIDEST_HOLE, bar, room, volume } from "../../services/rtchart/web/page/js/bars.js";
-import { Store } from "../../services/rtchart/web/page/js/store.js";
-import { TRIES, fill } from "../../services/rtchart/web/page/js/fill.js";
-import { choose } from "../../services/rtchart/web/page/js/choose.js";
-import { History } from "../../services/rtchart/web/page/js/history.js";
-import { parse, query } from "../../services/rtchart/web/page/js/url.js";
+import { bands, withGaps } from "../../services/rtchart/web/page/js/candles/bands.js";
+import { WIDEST_HOLE, bar, room, volume } from "../../services/rtchart/web/page/js/chart/bars.js";
+import { Store } from "../../services/rtchart/web/page/js/client/store.js";
+import { TRIES, fill } from "../../services/rtchart/web/page/js/candles/fill.js";
+import { choose } from "../../services/rtchart/web/page/js/shell/choose.js";
+import { History } from "../../services/rtchart/web/page/js/candles/history.js";
+import { parse, query } from "../../services/rtchart/web/page/js/shell/url.js";
 import { MINUTE, candle } from "./samples.js";
 
-/** @import { CandlePage, Gap } from "../../services/rtchart/web/page/js/protocol.js" */
-/** @import { Palette } from "../../services/rtchart/web/page/js/theme.js" */
+/** @import { CandlePage, Gap } from "../../services/rtchart/web/page/js/client/protocol.js" */
+/** @import { Palette } from "../../services/rtchart/web/page/js/shell/theme.js" */
 
 const PALETTE = /** @type {Palette} */ ({
   editor: "#fff",
@@ -148,11 +148,17 @@ describe("what is shown", () => {
   });
 
   test("is in the address, and back", () => {
-    for (const symbol of ["BTCUSDT", "币安人生USDT", "A&B=C"]) {
-      const view = { exchange: "binance", symbol, interval: "1M" };
-      assert.deepEqual(parse(query(view)), view);
+    const views = ["BTCUSDT", "币安人生USDT", "A&B=C", "A:B"].map((symbol) => ({
+      exchange: "binance",
+      symbol,
+      interval: "1M",
+    }));
+    for (let count = 1; count <= 4; count += 1) {
+      assert.deepEqual(parse(query(views.slice(-count))), views.slice(-count));
     }
-    assert.deepEqual(parse("?symbol=&other=1"), {});
+    assert.deepEqual(parse("?symbol=&other=1"), [{}]);
+    assert.deepEqual(parse("?symbol=X&beside=&beside=a:b"), [{ symbol: "X" }], "what is no chart is left out");
+    assert.equal(parse(query([...views, ...views])).length, 4);
   });
 });
 

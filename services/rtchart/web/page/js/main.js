@@ -1,170 +1,229 @@
 /**
  * Where the page's parts meet.
  *
- * connection → feed → view (store, history, chart) → card, status; feed → sidebar. What is pure has no document and is tested
- * in Node: store, bars, styles, indicators, studies, bands, completeness, interval, format, latency, meter, url, choose,
- * history, backoff. Texts are in texts.js, colours in css/tokens.css, the protocol's types in protocol.js.
+ * client (connection → feed, api) → panel (timeline → view → chart; card, tip) ; feed → watchlist; status, health and marks
+ * hear of everything. What is shown, and how, is the session's. What is pure has no document and is tested in Node. Texts are
+ * in texts.js, colours in css/tokens.css, the protocol's types in client/protocol.js.
  */
 
-import * as api from "./api.js";
-import { Card } from "./card.js";
-import { choose } from "./choose.js";
-import { find, write } from "./dom.js";
-import { Drawer } from "./drawer.js";
-import { Feed } from "./feed.js";
-import * as format from "./format.js";
-import { afterPaint, onFrame } from "./frame.js";
+import { Api, ApiError, Unauthorized } from "./client/api.js";
+import { nowUs } from "./client/clock.js";
+import { Feed } from "./client/feed.js";
+import { exportCsv, exportPng } from "./export/export.js";
+import { ConnectionLog } from "./health/history.js";
+import { HealthView } from "./health/view.js";
 import { inspect } from "./inspect.js";
-import { bindKeys } from "./keys.js";
-import { nowUs } from "./latency.js";
-import { Menu, meant } from "./menu.js";
-import { LatencyMeter } from "./meter.js";
-import { recall, remember } from "./memory.js";
-import { Sidebar } from "./sidebar.js";
-import { StatusBar } from "./status.js";
-import { Tab } from "./tab.js";
+import { LatencyMeter } from "./latency/meter.js";
+import { find, write } from "./lib/dom.js";
+import * as format from "./lib/format.js";
+import { afterPaint, onFrame } from "./lib/frame.js";
+import { recall, remember } from "./lib/memory.js";
+import { Alarm } from "./marks/alarm.js";
+import { MarksDialog } from "./marks/dialog.js";
+import { Marks } from "./marks/marks.js";
+import { Panels } from "./panel/panels.js";
+import { Session } from "./session.js";
+import { Announcer } from "./shell/announcer.js";
+import { JumpDialog } from "./shell/jump.js";
+import { Menu } from "./shell/menu.js";
+import { SettingsForm } from "./shell/settings.js";
+import { StatusBar } from "./shell/status.js";
+import { Theme } from "./shell/theme.js";
+import { TokenDialog, token } from "./shell/token.js";
+import { Toolbar } from "./shell/toolbar.js";
 import { fill, texts } from "./texts.js";
-import { Theme } from "./theme.js";
-import { TokenDialog } from "./token.js";
-import { LOOKS, look, lookOf, parse, query } from "./url.js";
-import { ChartView } from "./view.js";
+import { Drawer } from "./watchlist/drawer.js";
+import { Sidebar } from "./watchlist/sidebar.js";
 
-/** @import { SymbolInfo, Ticker, View } from "./protocol.js" */
-/** @import { Chosen } from "./menu.js" */
+/** @import { SymbolInfo, Ticker } from "./client/protocol.js" */
+/** @import { Panel } from "./panel/panel.js" */
 
 const REPORT_EVERY = 10_000;
 const RETRY = 2_000;
+const SECOND = 1_000;
 
+/** In a frame of somebody's page: one chart and its status, nothing around it. */
+const embedded = location.pathname.endsWith("/embed");
+document.documentElement.toggleAttribute("data-embedded", embedded);
 fill(document);
 
-/** @type {SymbolInfo[]} */
-let symbols = [];
 /** How often the symbols were asked for, or told: an answer counts when nothing came after its question. */
 let asked = 0;
-/** @type {SymbolInfo | undefined} the one that is shown, as it was last told of: it may be there no more */
-let current;
 /** @type {Map<string, Ticker>} */
 const tickers = new Map();
+const key = (/** @type {{ exchange: string, symbol: string }} */ { exchange, symbol }) => `${exchange}:${symbol}`;
+
+const api = new Api(document.baseURI, token);
 const meter = new LatencyMeter();
-const notice = find("notice", HTMLParagraphElement);
+const connections = new ConnectionLog();
+const marks = new Marks(recall, remember);
 const status = new StatusBar();
-const card = new Card();
 const drawer = new Drawer();
+const announcer = new Announcer();
 const question = new TokenDialog(() => {
   feed.connection.wake();
   void loadSymbols();
-});
-const tab = new Tab((interval) => go({ ...view.shown, interval }, "push", current && [current]));
-const sidebar = new Sidebar(({ exchange, symbol }) => {
-  go({ ...view.shown, exchange, symbol });
-  drawer.close();
-});
-
-const menu = new Menu((chosen) => {
-  draw(chosen);
-  keep();
 });
 
 /** The server's time in ms. */
 const now = () => (nowUs() + meter.clock.offset) / 1000;
 
-const feed = new Feed(new URL("ws", document.baseURI).href.replace(/^http/, "ws"), {
-  onStatus: (state) => {
-    status.connection = state;
-    if (state.state === "connecting") meter.clock.clear();
-    if (state.state === "waiting" && state.attempt > 1) void askWhy();
+const feed = new Feed(
+  new URL("ws", document.baseURI).href.replace(/^http/, "ws"),
+  {
+    onStatus: (state) => {
+      status.connection = state;
+      connections.add(state, Date.now());
+      if (state.state === "connecting") meter.clock.clear();
+      if (state.state === "waiting" && state.attempt > 1) void askWhy();
+    },
+    onPong: (sent, received, server) => meter.clock.add(sent, received, server),
+    onTickers: (news) => {
+      for (const ticker of news) tickers.set(key(ticker), ticker);
+      watchlist.update(news);
+      alarm.take(news);
+      for (const panel of panels.all) tellTicker(panel);
+    },
+    onFollowing: () => void loadSymbols(),
+    onSymbols: (news) => {
+      asked += 1;
+      take(news);
+    },
   },
-  onPong: (sent, received, server) => meter.clock.add(sent, received, server),
-  onTickers: (news) => {
-    for (const ticker of news) tickers.set(`${ticker.exchange}:${ticker.symbol}`, ticker);
-    sidebar.update(news);
-  },
-  onFollowing: () => void loadSymbols(),
-  onSymbols: (news) => {
-    asked += 1;
-    take(news);
-  },
+  token,
+);
+
+const settings = new SettingsForm(({ zone, swapped, spoken }) => {
+  panels.zone = zone;
+  write(find("status-zone", HTMLSpanElement), zone.label);
+  theme.swapped = swapped;
+  announcer.on = spoken;
 });
 
-const view = new ChartView({
-  container: find("chart", HTMLDivElement),
-  feed,
-  fetchPage: api.candlesBefore,
-  fetchBetween: api.candlesBetween,
-  fetchGaps: api.gapsBetween,
+const panels = new Panels(
+  find("panels", HTMLDivElement),
+  find("panel", HTMLTemplateElement),
+  { feed, api, now },
+  settings.value.zone,
+  {
+    onActive: () => showActive(),
+    onInterval: (panel, interval) => session.interval(panel, interval),
+    onMenu: (panel, price) => markAt(panel, price),
+    onNews: (panel) => {
+      if (panel === panels.active) showPrice(panel);
+    },
+    onDrawn: ({ stamps }, frame) => {
+      if (!stamps || document.hidden) return;
+      afterPaint(() => {
+        meter.add(stamps, frame.at_us, nowUs());
+        onFrame(status, () => (status.latency = meter));
+      });
+    },
+  },
+);
+
+const menu = new Menu((chosen) => {
+  session.look(chosen);
+  drawMarks();
+});
+const session = new Session(panels, menu, embedded, () => showActive());
+const theme = new Theme(
+  (palette) => {
+    panels.palette = palette;
+    drawMarks();
+  },
+  embedded ? new URLSearchParams(location.search).get("theme") : null,
+);
+
+const watchlist = new Sidebar({
+  onChoose: (info, { beside }) => choose(info, beside),
+  fetchCloses: (exchange, symbols, interval, limit) => api.closes(exchange, symbols, interval, limit),
   now,
-  onCandle: (candle, precision, condition) => {
-    const last = view.store.last?.close;
-    const { exchange, symbol } = view.shown ?? { exchange: "", symbol: "" };
-    card.showPrice(last, tickers.get(`${exchange}:${symbol}`), precision);
-    card.showCandle(candle, precision, condition, now());
-    document.title = texts.title(symbol, last ? format.price(last, precision) : "");
-  },
-  onGaps: (gaps, fetching) => status.showGaps(gaps, fetching),
-  onState: (state, detail = "") => {
-    const text = {
-      loading: texts.loading,
-      ready: "",
-      empty: texts.empty,
-      partial: texts.partial,
-      refused: texts.unavailable(detail),
-      history: texts.historyFailed(detail),
-    }[state];
-    say(text);
-  },
-  onDrawn: ({ stamps }, frame) => {
-    if (!stamps || document.hidden) return;
-    afterPaint(() => {
-      meter.add(stamps, frame.at_us, nowUs());
-      onFrame(status, () => (status.latency = meter));
-    });
-  },
+  address: (info) => session.address(info),
+  recall,
+  remember,
 });
+const alarm = new Alarm({ marks, now, onChoose: choose });
+const marksDialog = new MarksDialog({
+  marks,
+  last: (symbol) => tickers.get(symbol)?.price,
+  zone: () => settings.value.zone,
+});
+const health = new HealthView({ meter, connections, fetchHealth: () => api.health(), now, onChoose: choose });
+const jump = new JumpDialog(
+  (time) => panels.active.view.goTo(time),
+  () => settings.value.zone,
+);
 
-status.bindTheme(new Theme((palette) => view.redraw((chart) => chart.setPalette(palette))));
-status.latency = meter;
+const linked = find("settings-linked", HTMLInputElement);
+const acts = {
+  charts: (/** @type {number} */ count) => session.charts(count),
+  display: () => menu.open(),
+  marks: () => markAt(panels.active, panels.active.view.store?.last?.close ?? ""),
+  jump: () => jump.open(panels.active.view.inSight[0]?.open_time ?? now()),
+  csv: () => exportCsv(panels.active),
+  png: () => void exportPng(panels.active, settings.value.zone),
+  full: () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
+  health: () => health.open(),
+  theme: () => find("theme", HTMLButtonElement).click(),
+  next: () => {
+    panels.activeIndex = (panels.activeIndex + 1) % panels.count;
+    showActive();
+    panels.active.focus();
+  },
+};
+// A page around this one has keys of its own.
+const toolbar = embedded ? null : new Toolbar(acts, choose);
 
 /**
- * Show what is wished for, as far as it exists.
- * @param {Partial<View>} wish
- * @param {"push" | "replace" | "none"} history what becomes of the address
- * @param {readonly SymbolInfo[]} among the symbols to choose from
+ * Show a symbol in the active chart, or in the one beside it.
+ * @param {{ exchange: string, symbol: string }} info
+ * @param {boolean} [beside]
  */
-function go(wish, history = "push", among = symbols) {
-  const next = choose(among, wish);
-  if (!next || (view.shown && query(next) === query(view.shown))) return;
-  current = infoOf(among, next);
-  const address = query(next, menu.written);
-  if (history === "push") window.history.pushState(null, "", address);
-  if (history === "replace") window.history.replaceState(null, "", address);
-  tab.show(next, current?.intervals ?? []);
-  status.venue = next.exchange;
-  view.show(next, current?.tick_size);
-  sidebar.shown = next;
+function choose(info, beside = false) {
+  session.choose(info, beside);
+  drawer.close();
+}
+
+/** Other charts are shown, or another one is the active one. */
+function showActive() {
+  const { active, shown, activeIndex } = panels;
+  if (!active.shown) return;
+  status.venue = active.shown.exchange;
+  watchlist.shown = [active.shown, ...shown.filter((_, at) => at !== activeIndex)];
+  if (toolbar) toolbar.count = panels.count;
+  linked.checked = session.linked;
+  for (const panel of panels.all) tellTicker(panel);
+  drawMarks();
+  showPrice(active);
+}
+
+/** @param {Panel} panel whose ticker may be another */
+function tellTicker(panel) {
+  const ticker = panel.shown && tickers.get(key(panel.shown));
+  if (ticker) panel.ticker = ticker;
+}
+
+/** @param {Panel} panel the active one */
+function showPrice({ view, shown, gaps, fetching }) {
+  const last = view.store?.last?.close;
+  const price = last ? format.price(last, view.precision) : "";
+  document.title = texts.title(shown?.symbol ?? "rtchart", price);
+  announcer.tell(shown?.symbol ?? "", price);
+  status.showGaps(gaps, fetching);
 }
 
 /**
- * Draw the view in this way.
- * @param {Chosen} chosen
+ * Ask for lines and alerts of a chart's symbol.
+ * @param {Panel} panel
+ * @param {string} price that is offered
  */
-function draw(chosen) {
-  menu.show(chosen);
-  view.redraw((chart) => chart.look(chosen));
+function markAt({ shown, view }, price) {
+  if (shown) marksDialog.open({ ...shown, price, precision: view.precision });
 }
 
-/** Under which name this browser remembers it. */
-const key = (/** @type {string} */ name) => `rtchart.${name}`;
-
-/** What the address says of how the view is drawn, or this browser remembers where the address says nothing at all. */
-function said() {
-  const { search } = location;
-  return meant(search ? look(search) : lookOf((name) => recall(key(name))));
-}
-
-/** Have the address and this browser remember how the view is drawn. */
-function keep() {
-  if (view.shown) window.history.replaceState(null, "", query(view.shown, menu.written));
-  for (const name of LOOKS) remember(key(name), menu.written[name]);
+function drawMarks() {
+  for (const { shown, view } of panels.all) if (shown) view.chart.lines.show(marks.of(key(shown)), view.chart.palette);
 }
 
 /**
@@ -172,33 +231,12 @@ function keep() {
  * @param {SymbolInfo[]} found
  */
 function take(found) {
-  symbols = found;
-  sidebar.symbols = symbols;
-  sidebar.update([...tickers.values()]);
-  if (view.shown) {
-    current = infoOf(symbols, view.shown) ?? current;
-    tab.show(view.shown, current?.intervals ?? []);
-    sidebar.shown = view.shown;
-  } else if (found.length) go(parse(location.search), "replace");
-  else say(texts.noSymbols);
-}
-
-/**
- * Say something over the chart; nothing takes it away.
- * @param {string} text
- */
-function say(text) {
-  notice.hidden = !text;
-  write(notice, text);
-}
-
-/**
- * What is said of a view's symbol.
- * @param {readonly SymbolInfo[]} among
- * @param {View} view
- */
-function infoOf(among, view) {
-  return among.find(({ exchange, symbol }) => exchange === view.exchange && symbol === view.symbol);
+  watchlist.symbols = found;
+  watchlist.update([...tickers.values()]);
+  if (toolbar) toolbar.symbols = found;
+  menu.symbols = found;
+  session.take(found);
+  if (!panels.active.shown) panels.active.say(texts.noSymbols);
 }
 
 /** Ask for the symbols: at the start, and whenever the socket begins to tell of changes, for it tells of none before. */
@@ -208,10 +246,11 @@ async function loadSymbols() {
     const found = await api.symbols();
     if (mine === asked) take(found);
   } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
     if (mine !== asked) return;
-    if (error instanceof api.Unauthorized) return askToken();
-    if (!view.shown) say(texts.unavailable(/** @type {Error} */ (error).message));
-    setTimeout(loadSymbols, RETRY);
+    if (error instanceof Unauthorized) return askToken();
+    if (!panels.active.shown) panels.active.say(texts.unavailable(error.message));
+    setTimeout(loadSymbols, Math.max(RETRY, error.retryAfter * SECOND));
   }
 }
 
@@ -220,7 +259,7 @@ async function askWhy() {
   try {
     await api.knock();
   } catch (error) {
-    if (error instanceof api.Unauthorized) askToken();
+    if (error instanceof Unauthorized) askToken();
   }
 }
 
@@ -229,10 +268,9 @@ function askToken() {
   question.ask();
 }
 
-window.addEventListener("popstate", () => {
-  draw(said());
-  go(parse(location.search), "none");
-});
+find("status-latency", HTMLButtonElement).addEventListener("click", acts.health);
+linked.addEventListener("change", () => session.link(linked.checked));
+
 window.addEventListener("online", () => feed.connection.wake());
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
@@ -240,9 +278,18 @@ document.addEventListener("visibilitychange", () => {
   feed.connection.wake();
 });
 setInterval(() => feed.report(meter.takeReport()), REPORT_EVERY);
+setInterval(() => {
+  panels.tick();
+  watchlist.tick();
+}, SECOND);
 
-draw(said());
-bindKeys(find("chart", HTMLDivElement), view.chart);
-inspect(view, feed);
+marks.watch(drawMarks);
+status.bindTheme(theme);
+status.latency = meter;
+theme.swapped = settings.value.swapped;
+announcer.on = settings.value.spoken;
+write(find("status-zone", HTMLSpanElement), settings.value.zone.label);
+session.start();
+inspect(panels, feed);
 feed.connection.start();
 void loadSymbols();

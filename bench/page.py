@@ -1,0 +1,208 @@
+"""What the page costs a browser: its first load, an update, a list of 1,500 symbols, and a hundred thousand updates.
+
+    python -m bench.page [--updates 100000] [--symbols 1500]
+
+Chromium shows a made-up market, served by the server's own way of serving the page. The first load is that of an empty cache:
+its bytes are those of the network, and its first chart is painted when the page's own mark says so. An update's time is all
+that the main thread does meanwhile, as the browser counts it: parsing, the page's code, layout and paint. A list is scrolled
+by gestures, and the frames are those that the page was asked to draw. The heap is measured after a collection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import shutil
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from playwright.async_api import Browser, CDPSession, Page, async_playwright
+
+from rtchart.process.clock import now_ms, now_us
+from tests.page import market
+from tests.page.browser import ARGUMENTS, until, visit
+from tests.page.stage import Stage, serving
+
+RATE = 10
+"""Updates a second while an update's cost is measured."""
+BURST = 50
+"""Updates in a frame while many of them are sent."""
+LOADS = 5
+
+
+async def opened(browser: Browser, stage: Stage) -> tuple[Page, CDPSession]:
+    """The page with an empty cache, live."""
+    context = await browser.new_context(viewport={"width": 1360, "height": 820})
+    page = await context.new_page()
+    session = await context.new_cdp_session(page)
+    await session.send("Network.enable")
+    await session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    await visit(page, stage.url)
+    await until(page, "r.candles().length >= 400")
+    return page, session
+
+
+async def first_load(browser: Browser, stage: Stage) -> None:
+    """Bytes and times of a first visit."""
+    charts, sizes, requests = [], [], 0
+    for _ in range(LOADS):
+        context = await browser.new_context(viewport={"width": 1360, "height": 820})
+        page = await context.new_page()
+        session = await context.new_cdp_session(page)
+        await session.send("Network.enable")
+        received: list[float] = []
+        session.on("Network.loadingFinished", lambda event, to=received: to.append(event["encodedDataLength"]))
+        await visit(page, stage.url)
+        chart = "() => performance.getEntriesByName('rtchart:first-chart')[0]?.startTime"
+        charts.append(await (await page.wait_for_function(chart)).json_value())
+        sizes.append(sum(received))
+        requests = len(received)
+        await context.close()
+    print(f"first load: {max(sizes) / 1000:.0f} kB in {requests} answers, the API's included (goal < 250 kB)")
+    print(
+        f"first chart painted: {statistics.median(charts):.0f} ms median of {LOADS}, {max(charts):.0f} ms at worst (goal < 1 s)"
+    )
+
+
+async def busy(session: CDPSession) -> float:
+    """Seconds of CPU that the main thread has had."""
+    metrics = {each["name"]: each["value"] for each in (await session.send("Performance.getMetrics"))["metrics"]}
+    return float(metrics["TaskDuration"])
+
+
+def update(symbol: str, number: int) -> dict[str, Any]:
+    """A second's candle of the forming minute."""
+    now = now_ms()
+    at = now // 60_000 * 60_000
+    candle = market.candle(symbol, "1m", at, now)
+    stamps = {
+        "event_ms": now - 21,
+        "received_us": now_us() - 9_000,
+        "published_us": now_us() - 6_000,
+        "consumed_us": now_us() - 2_000,
+    }
+    view = {"exchange": "binance", "symbol": symbol, "interval": "1m"}
+    price = f"{float(candle['open']) * (1 + (number % 100) / 1e5):.8f}"
+    return {"op": "candle", **view, "candle": {**candle, "close": price, "trades": number}, "stamps": stamps}
+
+
+async def per_update(browser: Browser, stage: Stage, seconds: float = 20) -> None:
+    """What one chart costs at ten updates a second, against none."""
+    page, session = await opened(browser, stage)
+    await asyncio.sleep(3)  # what the start left behind
+    before = await busy(session)
+    await asyncio.sleep(seconds)
+    idle = (await busy(session) - before) / seconds
+    before = await busy(session)
+    count = int(seconds * RATE)
+    begin = asyncio.get_running_loop().time()
+    for number in range(count):
+        await stage.send(update("BTCUSDT", number))
+        await asyncio.sleep(max(0, begin + (number + 1) / RATE - asyncio.get_running_loop().time()))
+    took = asyncio.get_running_loop().time() - begin
+    spent = await busy(session) - before
+    print(
+        f"one chart at {RATE} updates a second: {1000 * (spent - idle * took) / count:.2f} ms of the main thread an update "
+        f"(goal < 2 ms), and {1000 * idle:.1f} ms a second besides"
+    )
+    await page.context.close()
+
+
+async def scrolling(browser: Browser, stage: Stage, symbols: int) -> None:
+    """Frames while a long list of symbols, all of them live, is scrolled."""
+    page, session = await opened(browser, stage)
+    await page.wait_for_function("(n) => document.querySelector('#symbol-count').textContent === String(n)", arg=symbols)
+    await page.evaluate(
+        """() => {
+          window.frames_ = [];
+          let last = performance.now();
+          const frame = (now) => { window.frames_.push(now - last); last = now; requestAnimationFrame(frame); };
+          requestAnimationFrame(frame);
+        }"""
+    )
+    await asyncio.sleep(2)
+    still = await taken(page)
+    box = await page.locator("#symbols").bounding_box()
+    assert box is not None
+    for direction in (-1, 1, -1):
+        await session.send(
+            "Input.synthesizeScrollGesture",
+            {
+                "x": box["x"] + box["width"] / 2,
+                "y": box["y"] + box["height"] / 2,
+                "yDistance": direction * 20_000,
+                "speed": 8_000,
+                "gestureSourceType": "mouse",
+            },
+        )
+    moving = await taken(page)
+    rows = await page.evaluate("() => document.querySelectorAll('#symbols li').length")
+    print(
+        f"{symbols} symbols, all live, scrolled at 8,000 px/s: {frames(moving)}; standing still {frames(still)}; "
+        f"{rows} rows in the document"
+    )
+    await page.context.close()
+
+
+async def taken(page: Page) -> list[float]:
+    """The frames since the last question (ms)."""
+    found: list[float] = await page.evaluate("() => window.frames_.splice(0)")
+    return found
+
+
+def frames(times: Sequence[float]) -> str:
+    """How many a second, and how long the longest were."""
+    ordered = sorted(times)
+    return (
+        f"{1000 * len(ordered) / sum(ordered):.1f} frames/s, p99 {ordered[int(0.99 * (len(ordered) - 1))]:.1f} ms, "
+        f"{sum(each > 34 for each in ordered)} of {len(ordered)} longer than two"
+    )
+
+
+async def heap(browser: Browser, stage: Stage, updates: int) -> None:
+    """The heap after a tenth of the updates, and after all."""
+    page, session = await opened(browser, stage)
+    await session.send("HeapProfiler.enable")
+    sent = itertools.count()
+    sizes = {}
+    for part in range(1, 11):
+        for _ in range(updates // 10 // BURST):
+            await stage.send(*[update("BTCUSDT", next(sent)) for _ in range(BURST)])
+        last = BURST * (updates // 10 // BURST) * part - 1
+        await until(page, "r.candles().at(-1).trades === a", last)
+        for _ in range(3):
+            await session.send("HeapProfiler.collectGarbage")
+        usage = await session.send("Runtime.getHeapUsage")
+        nodes = await session.send("Memory.getDOMCounters")
+        sizes[part] = (usage["usedSize"] / 1e6, nodes["nodes"], nodes["jsEventListeners"])
+    first, last_size = sizes[1], sizes[10]
+    print(
+        f"heap after {updates // 10} updates {first[0]:.1f} MB, after {updates} {last_size[0]:.1f} MB; "
+        f"nodes {first[1]} and {last_size[1]}, listeners {first[2]} and {last_size[2]}"
+    )
+    await page.context.close()
+
+
+async def main(updates: int, symbols: int) -> None:
+    """All of it, printed."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        async with serving(Stage()) as stage:
+            await first_load(browser, stage)
+        async with serving(Stage(), second=None) as stage:
+            await per_update(browser, stage)
+            await heap(browser, stage, updates)
+        names = [f"S{number:04d}USDT" for number in range(symbols - 1)]
+        async with serving(Stage(symbols=["BTCUSDT", *names])) as stage:
+            await scrolling(browser, stage, symbols)
+        await browser.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--updates", type=int, default=100_000)
+    parser.add_argument("--symbols", type=int, default=1_500)
+    chosen = parser.parse_args()
+    asyncio.run(main(chosen.updates, chosen.symbols))

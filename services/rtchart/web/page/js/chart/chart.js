@@ -1,0 +1,299 @@
+/** The chart library, behind the few things that a view does with it. */
+
+import { ColorType, CrosshairMode, HistogramSeries, createChart } from "../../vendor/lightweight-charts.mjs";
+import { Axis } from "./axis.js";
+import { barTime, volume } from "./bars.js";
+import { compact } from "../lib/format.js";
+import { Zone } from "../lib/zone.js";
+import { isDaily, isSeconds } from "../client/interval.js";
+import { Lines } from "../marks/lines.js";
+import { Hatching } from "./hatching.js";
+import { Overlay } from "./overlay.js";
+import { Prices } from "./prices.js";
+import { Shading } from "./shading.js";
+
+/** @import { Time } from "../../vendor/lightweight-charts.mjs" */
+/** @import { Band } from "../candles/bands.js" */
+/** @import { Condition } from "../candles/completeness.js" */
+/** @import { Candle } from "../client/protocol.js" */
+/** @import { Store } from "../client/store.js" */
+/** @import { Chosen } from "../shell/menu.js" */
+/** @import { Place } from "../panel/view.js" */
+/** @import { Palette } from "../shell/theme.js" */
+
+/** When fewer bars than this are left of what is seen, older ones are wanted. */
+const AHEAD = 120;
+const BAR_SPACING = 8;
+/** Places that are left free beside the newest candle. */
+const RIGHT = 6;
+
+/**
+ * @typedef {object} Handlers
+ * @property {(wanted: { older: boolean, newer: boolean }) => void} onMove Others are in sight: which will soon be wanted.
+ * @property {(place: Place | null) => void} onHover What is under the pointer; `null` for nothing.
+ */
+
+export class Chart {
+  /** @type {Band[]} what is shaded */
+  bands = [];
+  /** @type {Zone} in which times are written */
+  #zone = new Zone();
+  #interval = "1m";
+  /** @type {Palette | null} */
+  #palette = null;
+  /** @type {Set<number>} open times of the candles marked because seconds of them are missing */
+  #marked = new Set();
+  /** One in each pane. */
+  #shadings = /** @type {const} */ ([new Shading(true), new Shading(false)]);
+  #hatching = new Hatching();
+
+  /**
+   * @param {HTMLElement} container
+   * @param {Handlers} handlers
+   */
+  constructor(container, handlers) {
+    this.chart = createChart(container, {
+      autoSize: true,
+      layout: {
+        // The library's logo brings a style element of its own, which the page's policy refuses; the page shows the notice
+        // and the link that the licence asks for itself.
+        attributionLogo: false,
+        fontFamily: getComputedStyle(container).fontFamily,
+        fontSize: 11,
+        panes: { enableResize: true },
+      },
+      crosshair: { mode: CrosshairMode.Normal },
+      localization: { timeFormatter: (/** @type {Time} */ at) => this.#time(at) },
+      rightPriceScale: { borderVisible: false },
+      timeScale: { borderVisible: false, rightOffset: RIGHT, barSpacing: BAR_SPACING, minBarSpacing: 0.5 },
+    });
+    this.prices = new Prices(this.chart, [this.#shadings[0], this.#hatching]);
+    this.volume = this.chart.addSeries(
+      HistogramSeries,
+      { priceFormat: { type: "custom", formatter: compact, minMove: 0.01 }, lastValueVisible: false, priceLineVisible: false },
+      1,
+    );
+    const [main, below] = this.chart.panes();
+    main?.setStretchFactor(5);
+    below?.setStretchFactor(1);
+    this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.1, bottom: 0 } });
+    this.volume.attachPrimitive(this.#shadings[1]);
+    this.overlay = new Overlay(this.chart);
+    this.lines = new Lines(() => this.prices.series);
+    this.axis = new Axis(this.chart, this.prices, this.overlay);
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      if (range) handlers.onMove({ older: range.from < AHEAD, newer: range.to > this.#count - AHEAD });
+    });
+    this.chart.subscribeCrosshairMove(({ time: at, point, sourceEvent }) => {
+      if (!sourceEvent && at !== undefined) return; // it was put there by `point`
+      if (typeof at !== "number" || !point) return handlers.onHover(null);
+      handlers.onHover({ openTime: at * 1000, price: this.prices.series.coordinateToPrice(point.y) ?? undefined, ...point });
+    });
+  }
+
+  close() {
+    this.chart.remove();
+  }
+
+  /** How many places the time scale has. */
+  get #count() {
+    const { newest } = this.prices;
+    return newest === undefined ? 0 : (this.chart.timeScale().timeToIndex(barTime(newest), true) ?? 0) + 1;
+  }
+
+  /**
+   * Make ready for another view.
+   * @param {string} interval
+   */
+  clear(interval) {
+    this.#interval = interval;
+    this.#marked.clear();
+    this.prices.draw([], interval, () => "whole");
+    this.volume.setData([]);
+    this.overlay.draw([]);
+    this.#mark();
+    this.shade([]);
+    this.chart.timeScale().applyOptions({ timeVisible: !isDaily(interval), secondsVisible: isSeconds(interval) });
+    for (const pane of this.chart.panes()) pane.priceScale("right").applyOptions({ autoScale: true });
+  }
+
+  get palette() {
+    return this.#palette;
+  }
+
+  /** @param {Zone} zone in which times are written */
+  set zone(zone) {
+    this.#zone = zone;
+    const tickMarkFormatter = (/** @type {Time} */ at) => zone.mark(Number(at) * 1000, { clock: !isDaily(this.#interval) });
+    this.chart.applyOptions({ timeScale: { tickMarkFormatter } });
+  }
+
+  /**
+   * @param {Palette} palette
+   */
+  setPalette(palette) {
+    this.#palette = palette;
+    this.chart.applyOptions({
+      layout: {
+        background: { type: ColorType.Solid, color: palette.editor },
+        textColor: palette.muted,
+        panes: { separatorColor: palette.line, separatorHoverColor: palette.grid },
+      },
+      grid: { vertLines: { color: palette.grid }, horzLines: { color: palette.grid } },
+      crosshair: {
+        vertLine: { color: palette.muted, labelBackgroundColor: palette.accent },
+        horzLine: { color: palette.muted, labelBackgroundColor: palette.accent },
+      },
+    });
+    this.prices.setPalette(palette);
+    for (const one of [...this.#shadings, this.#hatching]) one.palette = palette;
+    this.overlay.setPalette(palette);
+  }
+
+  /**
+   * Draw everything anew; what is in sight stays where it is.
+   * @param {Store} store
+   * @param {(candle: Candle) => Condition} condition
+   */
+  draw(store, condition) {
+    const palette = this.#palette;
+    if (!palette) return;
+    this.#marked.clear();
+    this.prices.draw(store.candles, this.#interval, (candle) => {
+      const found = condition(candle);
+      if (found === "lacking") this.#marked.add(candle.open_time);
+      return found;
+    });
+    this.volume.setData(store.candles.map((candle) => volume(candle, palette)));
+    this.overlay.draw(store.candles);
+    this.#mark();
+  }
+
+  /**
+   * Draw one candle that is new at the end, or has changed in place. Whether that was all there is to do: else what follows it
+   * is to be drawn anew too.
+   * @param {Candle} candle
+   * @param {Condition} condition
+   */
+  update(candle, condition) {
+    const palette = this.#palette;
+    if (!palette) return true;
+    const older = candle.open_time < (this.prices.newest ?? 0);
+    const drawn = [this.prices.update(candle, this.#interval, condition), this.overlay.update(candle)].every(Boolean);
+    this.volume.update(volume(candle, palette), older);
+    const lacking = condition === "lacking";
+    if (lacking !== this.#marked.has(candle.open_time)) {
+      if (lacking) this.#marked.add(candle.open_time);
+      else this.#marked.delete(candle.open_time);
+      this.#mark();
+    }
+    return drawn;
+  }
+
+  /**
+   * Look like this; draw everything anew then.
+   * @param {Chosen} chosen
+   */
+  look({ style, scale, studies }) {
+    this.prices.choose(style);
+    this.overlay.choose(studies);
+    this.axis.scale = scale;
+  }
+
+  /**
+   * Do something that draws all anew; what is in sight stays where it is, though another style's series comes and goes.
+   * @param {() => void} drawing
+   */
+  staying(drawing) {
+    const scale = this.chart.timeScale();
+    const position = scale.scrollPosition();
+    drawing();
+    if (this.prices.newest !== undefined) scale.scrollToPosition(position, false);
+    this.axis.rebase();
+  }
+
+  /**
+   * Shade these stretches.
+   * @param {Band[]} bands
+   */
+  shade(bands) {
+    this.bands = bands;
+    for (const shading of this.#shadings) shading.show(bands, this.prices.newest ?? 0);
+  }
+
+  /** Show the newest candles, at the usual width. */
+  scrollToNow() {
+    const scale = this.chart.timeScale();
+    scale.applyOptions({ barSpacing: BAR_SPACING });
+    scale.scrollToPosition(RIGHT, false); // at once: what the library would glide to, the next candle that comes stops
+  }
+
+  /**
+   * Show what is around a time (ms).
+   * @param {number} time
+   */
+  centre(time) {
+    const scale = this.chart.timeScale();
+    const at = scale.timeToIndex(barTime(time), true);
+    const range = scale.getVisibleLogicalRange();
+    if (at === null || !range) return;
+    const half = (range.to - range.from) / 2;
+    scale.setVisibleLogicalRange({ from: at - half, to: at + half });
+  }
+
+  /** Whether the newest candle is beyond the right edge. */
+  get isPast() {
+    return this.prices.newest !== undefined && this.chart.timeScale().scrollPosition() < -1;
+  }
+
+  /** @param {number} y pixels from the container's top */
+  priceAt(y) {
+    const [main] = this.chart.panes();
+    return y <= (main?.getHeight() ?? 0) ? (this.prices.series.coordinateToPrice(y) ?? undefined) : undefined;
+  }
+
+  /** The times (ms) of the first and the last place in sight. */
+  get timesInSight() {
+    const range = this.chart.timeScale().getVisibleRange();
+    return range && { from: Number(range.from) * 1000, to: Number(range.to) * 1000 };
+  }
+
+  /**
+   * Put the crosshair at a candle, or take it away.
+   * @param {number | null} openTime in ms
+   * @param {number} price
+   */
+  point(openTime, price) {
+    if (openTime === null) this.chart.clearCrosshairPosition();
+    else this.chart.setCrosshairPosition(price, barTime(openTime), this.prices.series);
+  }
+
+  /**
+   * Move by this many bars, to newer ones when positive.
+   * @param {number} bars
+   */
+  scroll(bars) {
+    const scale = this.chart.timeScale();
+    scale.scrollToPosition(scale.scrollPosition() + bars, false);
+  }
+
+  /**
+   * Show this many times as much, around the right edge.
+   * @param {number} factor
+   */
+  zoom(factor) {
+    const scale = this.chart.timeScale();
+    scale.applyOptions({ barSpacing: Math.max(0.5, scale.options().barSpacing / factor) });
+  }
+
+  #mark() {
+    const marked = [...this.#marked].sort((a, b) => a - b);
+    this.prices.mark(marked);
+    this.#hatching.show(marked);
+  }
+
+  /** @param {Time} at */
+  #time(at) {
+    return this.#zone.time(Number(at) * 1000, { clock: !isDaily(this.#interval), seconds: isSeconds(this.#interval) });
+  }
+}

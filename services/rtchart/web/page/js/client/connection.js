@@ -1,0 +1,186 @@
+/** One WebSocket that stays: connects, notices silence, comes back with a jittered back-off. It knows no subscription. */
+
+import { backoff } from "./backoff.js";
+import { nowUs } from "./clock.js";
+
+/** @import { Frame, PongMessage } from "./protocol.js" */
+
+/** @typedef {{ state: "connecting" | "open" | "waiting" | "offline", attempt: number }} Status */
+
+/**
+ * @typedef {object} Handlers
+ * @property {() => void} onOpen The socket is open: subscribe now.
+ * @property {(frame: Frame) => void} onFrame
+ * @property {(status: Status) => void} onStatus
+ * @property {(sent: number, received: number, server: number) => void} onPong All in µs.
+ */
+
+const PING_EVERY = 10_000;
+/** The clock's offset is wanted soon, and from more than one round trip. */
+const FIRST_PINGS = [0, 300, 700, 1_500, 3_000];
+/** Without a word from the server for this long, pings included, the connection is dead whatever the browser says. */
+const SILENCE = 25_000;
+/** How soon a waking page wants an answer before it gives the old connection up. */
+const WAKE = 2_500;
+const CONNECT = 10_000;
+
+/** What the server agrees to speak; of a socket's subprotocols one has to be agreed to. */
+const SUBPROTOCOL = "rtchart";
+
+/**
+ * The subprotocols to offer: a page can give a socket no header, and an address ends in logs.
+ * @param {string} token
+ */
+const subprotocols = (token) => (token ? [SUBPROTOCOL, `bearer.${token}`] : []);
+
+export class Connection {
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {Status} */
+  #status = { state: "connecting", attempt: 0 };
+  #heard = 0;
+  /** @type {Set<ReturnType<typeof setTimeout>>} */
+  #timers = new Set();
+
+  /**
+   * @param {string} url
+   * @param {Handlers} handlers
+   * @param {() => string} [token] asked at each connect; empty: none
+   */
+  constructor(url, handlers, token = () => "") {
+    this.url = url;
+    this.token = token;
+    this.handlers = handlers;
+    this.pings = 0;
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  start() {
+    this.#connect();
+  }
+
+  /**
+   * Send a message; dropped when there is no connection, since who subscribes does so again in `onOpen`.
+   * @param {object} message
+   * @returns {boolean} whether it went out
+   */
+  send(message) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** The page woke up, or the network came back: find out at once whether the connection is still one. */
+  wake() {
+    if (this.#status.state === "waiting" || this.#status.state === "offline") {
+      this.#drop();
+      this.#connect();
+    } else if (this.#status.state === "open") {
+      const before = this.#heard;
+      this.#synchronise();
+      this.#after(WAKE, () => {
+        if (this.#heard === before) this.#lost();
+      });
+    }
+  }
+
+  /** Leave the server alone until `wake`. */
+  pause() {
+    this.#drop();
+    this.#set({ state: "waiting", attempt: 0 });
+  }
+
+  #connect() {
+    this.#set({ state: "connecting", attempt: this.#status.attempt + 1 });
+    const socket = new WebSocket(this.url, subprotocols(this.token()));
+    this.#socket = socket;
+    this.#after(CONNECT, () => {
+      if (this.#socket === socket && this.#status.state !== "open") this.#lost();
+    });
+    socket.onopen = () => this.#opened();
+    socket.onmessage = (event) => this.#received(event.data);
+    socket.onclose = () => this.#lost();
+  }
+
+  #opened() {
+    this.#heard = performance.now();
+    this.#set({ state: "open", attempt: 0 });
+    this.#synchronise();
+    this.#watch();
+    this.handlers.onOpen();
+  }
+
+  #synchronise() {
+    for (const delay of FIRST_PINGS) this.#after(delay, () => this.#ping());
+  }
+
+  #watch() {
+    this.#after(PING_EVERY, () => {
+      if (performance.now() - this.#heard > SILENCE) return this.#lost();
+      this.#ping();
+      this.#watch();
+    });
+  }
+
+  #ping() {
+    this.pings += 1;
+    this.send({ op: "ping", id: this.pings, at_us: Math.round(nowUs()) });
+  }
+
+  /** @param {string} text */
+  #received(text) {
+    const received = nowUs();
+    this.#heard = performance.now();
+    const frame = /** @type {Frame} */ (JSON.parse(text));
+    for (const message of frame.messages) {
+      if (message.op === "pong") this.#pong(message, received);
+    }
+    this.handlers.onFrame(frame);
+  }
+
+  /**
+   * @param {PongMessage} message
+   * @param {number} received
+   */
+  #pong(message, received) {
+    this.handlers.onPong(message.at_us, received, message.server_us);
+  }
+
+  #lost() {
+    const attempt = this.#status.attempt || 1;
+    this.#drop();
+    this.#set({ state: navigator.onLine === false ? "offline" : "waiting", attempt });
+    this.#after(backoff(attempt, Math.random()), () => this.#connect());
+  }
+
+  #drop() {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  /** @param {Status} status */
+  #set(status) {
+    this.#status = status;
+    this.handlers.onStatus(status);
+  }
+
+  /**
+   * @param {number} delay
+   * @param {() => void} act
+   */
+  #after(delay, act) {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, delay);
+    this.#timers.add(timer);
+  }
+}

@@ -1,0 +1,49 @@
+/** What happened and is to be seen, in the page's corner, until somebody takes it away. */
+
+import { make } from "../lib/dom.js";
+import { texts } from "../texts.js";
+
+/** @type {HTMLElement | undefined} */
+let root;
+
+/** It is there before the first one, or a screen reader would not read that. */
+export function place() {
+  if (root) return root;
+  root = make("div");
+  root.id = "toasts";
+  root.setAttribute("role", "status");
+  root.setAttribute("aria-atomic", "false"); // only what is new is read
+  document.body.append(root);
+  return root;
+}
+
+/**
+ * @param {string} title
+ * @param {string} body
+ * @param {() => void} onShow somebody wants to see what it is about
+ */
+export function toast(title, body, onShow) {
+  const toasts = place();
+  const element = make("div", "toast");
+  const text = make("p");
+  const [show, dismiss] = [make("button", "", texts.marks.show), make("button", "icon", "×")];
+  for (const button of [show, dismiss]) button.type = "button";
+  show.setAttribute("aria-label", texts.marks.showOf(title));
+  dismiss.setAttribute("aria-label", texts.marks.dismiss(title));
+  text.append(make("strong", "", title), " ", make("span", "", body));
+  show.addEventListener("click", () => {
+    onShow();
+    take();
+  });
+  dismiss.addEventListener("click", () => take());
+  element.append(text, show, dismiss);
+  toasts.prepend(element);
+
+  function take() {
+    const next = element.nextElementSibling ?? element.previousElementSibling;
+    element.remove();
+    // Who is at the keyboard goes on with the next one, or with the chart.
+    const button = /** @type {HTMLElement | null | undefined} */ (next?.querySelector("button.icon"));
+    (button ?? document.getElementById("chart"))?.focus();
+  }
+}

@@ -1,0 +1,230 @@
+/** One chart and the timeline that it draws. Knows nothing of the page around it. */
+
+import { Chart } from "../chart/chart.js";
+import { afterPaint, onFrame } from "../lib/frame.js";
+import { Timeline } from "./timeline.js";
+
+/** @import { Candle, CandleMessage, Frame, Gap, View } from "../client/protocol.js" */
+/** @import { Band } from "../candles/bands.js" */
+/** @import { Condition } from "../candles/completeness.js" */
+/** @import { Change } from "../client/store.js" */
+/** @import { Source, State } from "./timeline.js" */
+
+/**
+ * What lies under the pointer: its time (ms), its price, and where it is in the container (pixels).
+ * @typedef {{ openTime: number, price: number | undefined, x: number, y: number }} Place
+ */
+
+/**
+ * @typedef {object} Handlers
+ * @property {(candle: Candle | undefined, before: Candle | undefined, condition: Condition) => void} onCandle the candle to
+ *   describe, and the one before it
+ * @property {(gaps: Gap[], fetching: boolean) => void} onGaps `fetching`: the past of the symbol is on its way
+ * @property {(state: State, detail?: string) => void} onState
+ * @property {(message: CandleMessage, frame: Frame) => void} onDrawn a live candle was handed to the chart
+ * @property {(place: Place | null) => void} onHover
+ * @property {() => void} onMove other candles may be in sight
+ */
+
+/** The moment at which the page's first chart was painted, for who measures it. */
+const FIRST = "rtchart:first-chart";
+
+function markFirst() {
+  if (!performance.getEntriesByName(FIRST).length) performance.mark(FIRST);
+}
+
+export class ChartView {
+  /** @type {View | null} */
+  shown = null;
+  /** @type {Timeline | null} */
+  timeline = null;
+  /** @type {Band[]} what is shaded */
+  bands = [];
+  /** @type {number | null} */
+  #hovered = null;
+  /** Whether everything is drawn anew in the next frame. */
+  #stale = false;
+
+  /**
+   * @param {HTMLElement} container
+   * @param {Source} source
+   * @param {Handlers} handlers
+   */
+  constructor(container, source, handlers) {
+    this.source = source;
+    this.handlers = handlers;
+    this.chart = new Chart(container, {
+      onMove: (range) => {
+        if (range.older) void this.timeline?.older();
+        if (range.newer) void this.timeline?.newer();
+        handlers.onMove();
+      },
+      onHover: (place) => {
+        this.#hovered = place?.openTime ?? null;
+        handlers.onHover(place);
+        this.#describe();
+      },
+    });
+  }
+
+  get store() {
+    return this.timeline?.store;
+  }
+
+  /** @returns {readonly Candle[]} */
+  get candles() {
+    return this.store?.candles ?? [];
+  }
+
+  get gaps() {
+    return this.timeline?.gaps ?? [];
+  }
+
+  get precision() {
+    return this.timeline?.precision ?? 2;
+  }
+
+  /**
+   * Show another symbol or interval.
+   * @param {View} view
+   * @param {string | null} [tickSize] the smallest step of its price, where it is known
+   */
+  show(view, tickSize) {
+    this.timeline?.close();
+    this.shown = view;
+    this.#hovered = null;
+    this.timeline = new Timeline(view, tickSize, this.source, {
+      onSnapshot: (first) => {
+        this.#draw();
+        if (first) this.chart.scrollToNow();
+        if (first) afterPaint(markFirst);
+        this.#describe();
+      },
+      onCandle: (candle, change) => this.#one(candle, change),
+      onNews: () => this.#drawSoon(),
+      onState: this.handlers.onState,
+      onLive: this.handlers.onDrawn,
+    });
+    this.chart.clear(view.interval);
+    this.handlers.onState("loading");
+    this.#shade();
+    this.#describe();
+    this.timeline.follow();
+  }
+
+  close() {
+    this.timeline?.close();
+    this.chart.close();
+  }
+
+  /**
+   * Have it drawn in another way.
+   * @param {(chart: Chart) => void} change
+   */
+  redraw(change) {
+    this.chart.staying(() => {
+      change(this.chart);
+      this.#draw();
+    });
+  }
+
+  /**
+   * Show the candles around a time (ms). Whether there are any; raises what the API raises.
+   * @param {number} time
+   */
+  async goTo(time) {
+    const { timeline } = this;
+    const there = await timeline?.reach(time);
+    if (timeline !== this.timeline || !there) return false;
+    this.#draw();
+    this.chart.centre(time);
+    return true;
+  }
+
+  /** Show the newest candles. */
+  toNow() {
+    if (this.timeline?.away && this.shown) this.show(this.shown);
+    else this.chart.scrollToNow();
+  }
+
+  /** Whether the newest candle is not in sight. */
+  get isPast() {
+    return Boolean(this.timeline?.away) || this.chart.isPast;
+  }
+
+  /** The candles that are in sight, oldest first. */
+  get inSight() {
+    const range = this.chart.timesInSight;
+    return range ? this.candles.filter(({ open_time }) => open_time >= range.from && open_time <= range.to) : [];
+  }
+
+  /**
+   * The crosshair at a time (ms) that another chart has under its pointer; `null`: nowhere.
+   * @param {number | null} time
+   */
+  point(time) {
+    const { store } = this;
+    const at = time === null || !store ? -1 : store.index(time + 1) - 1; // the candle that it lies in
+    const candle = store?.candles[at];
+    this.chart.point(candle?.open_time ?? null, Number(candle?.close));
+    this.#hovered = candle?.open_time ?? null;
+    this.#describe();
+  }
+
+  /**
+   * One candle is new, or has changed.
+   * @param {Candle} candle
+   * @param {Change} change
+   */
+  #one(candle, change) {
+    const { timeline } = this;
+    if (!timeline) return;
+    this.chart.axis.precision = timeline.precision;
+    // A symbol's past comes in hundreds of candles at once: they are drawn together.
+    if (change === "inserted" || this.#stale) this.#drawSoon();
+    else {
+      if (!this.chart.update(candle, timeline.condition(candle))) this.#drawSoon();
+      if (change === "appended") this.#shade();
+    }
+    this.#describe();
+  }
+
+  #draw() {
+    const { timeline } = this;
+    this.#stale = false;
+    if (!timeline) return;
+    const { coming } = timeline;
+    this.chart.axis.precision = timeline.precision;
+    this.chart.draw(timeline.store, (candle) => timeline.condition(candle, coming));
+    this.#shade();
+  }
+
+  #drawSoon() {
+    this.#stale = true;
+    onFrame(this.chart, () => {
+      if (!this.#stale) return;
+      this.#draw();
+      this.#describe();
+    });
+  }
+
+  #shade() {
+    const { timeline } = this;
+    if (!timeline) return;
+    this.bands = timeline.bands();
+    this.chart.shade(this.bands);
+    this.handlers.onGaps(timeline.gaps, timeline.coming !== null);
+  }
+
+  #describe() {
+    onFrame(this, () => {
+      const { store, timeline } = this;
+      if (!store || !timeline) return;
+      const at = this.#hovered === null ? -1 : store.index(this.#hovered);
+      const hovered = store.candles[at]?.open_time === this.#hovered;
+      const place = hovered ? at : store.candles.length - 1;
+      const candle = store.candles[place];
+      this.handlers.onCandle(candle, store.candles[place - 1], candle ? timeline.condition(candle) : "whole");
+    });
+  }
+}
