@@ -61,6 +61,8 @@ class Stage:
     health_asked: int = 0
     """How often that was asked for."""
     url: str = ""
+    symbols_say: int = 200
+    """The status with which the symbols are told."""
     unknown: bool = False
     """Whether subscriptions are refused, as by a server that has yet to learn of the symbol."""
     refuse: bool = False
@@ -96,9 +98,10 @@ class Stage:
         for client in list(self._clients):
             await client.send(*messages)
 
-    async def drop(self) -> None:
+    async def drop(self, code: int = 1000, reason: str = "") -> None:
         """Close every socket, as a server that goes away does."""
         for client in list(self._clients):
+            client.farewell = code, reason
             client.closing.set()
 
     def forget(self) -> None:
@@ -142,7 +145,9 @@ class Stage:
             return response
 
         @app.get("/api/v1/symbols")
-        async def symbols() -> Json:
+        async def symbols() -> Json | tuple[Json, int]:
+            if self.symbols_say != 200:
+                return {"title": "Refused", "detail": "not now"}, self.symbols_say
             identity = {"exchange": self.exchange, "intervals": market.INTERVALS, "status": "streaming"}
             return {"symbols": [{**identity, "symbol": name, "price": None} for name in self.symbols]}
 
@@ -218,6 +223,8 @@ class Client:
         self.views: list[Json] = []
         self.tickers = False
         self.closing = asyncio.Event()
+        self.farewell = 1000, ""
+        """With which code and reason it is closed."""
         self.forgotten = False
         self.told_at = now_ms()
         """Up to when it was told what happened (ms)."""
@@ -235,6 +242,8 @@ class Client:
         closing = asyncio.ensure_future(self.closing.wait())
         try:
             await asyncio.wait({reader, closing}, return_when=asyncio.FIRST_COMPLETED)
+            if self.closing.is_set():
+                await self.socket.close(*self.farewell)
         finally:
             self.stage._clients.discard(self)
             for task in (reader, closing):

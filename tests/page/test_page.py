@@ -274,3 +274,35 @@ async def test_a_phone_has_the_whole_chart_and_a_drawer(stage: Stage, page: Page
     await expect(page.locator('.attribution a[href="https://www.tradingview.com/"]').first).to_be_visible()
     axis = await page.locator("#chart tr td:last-child").first.bounding_box()
     assert axis is not None and axis["x"] + axis["width"] <= 390
+
+
+async def test_a_server_that_shuts_down_says_so_and_is_come_back_to(stage: Stage, page: Page) -> None:
+    await opened(page, stage)
+    stage.refuse = True
+    await stage.drop(1001, "the server shuts down; connect again")
+    await expect(page.locator("#status-connection")).to_have_text(
+        "Reconnecting… The server says: the server shuts down; connect again"
+    )
+    stage.refuse = False
+    await expect(page.locator("#status-connection")).to_have_text("Live")
+    page.complaints.clear()  # type: ignore[attr-defined]  # the browser itself reports a refused connection
+
+
+@pytest.mark.parametrize("status", [429, 500])
+async def test_an_api_that_refuses_is_said_and_asked_again(stage: Stage, page: Page, status: int) -> None:
+    stage.symbols_say = status
+    await visit(page, stage.url)
+    await expect(page.locator(".notice")).to_have_text("Nothing to show: not now.")
+    stage.symbols_say = 200
+    await until(page, "r.candles().length >= 400")
+    await expect(page.locator(".notice")).to_be_hidden()
+    page.complaints.clear()  # type: ignore[attr-defined]  # the browser itself reports the status
+
+
+async def test_history_that_is_refused_is_said_and_what_is_shown_stays(stage: Stage, page: Page) -> None:
+    await opened(page, stage)
+    await page.route("**/api/v1/candles**", lambda route: route.fulfill(status=429, json={"detail": "too many"}))
+    await inspect(page, "load()")
+    await expect(page.locator(".notice")).to_have_text("Older candles could not be loaded: too many.")
+    assert await inspect(page, "candles().length") >= 400
+    page.complaints.clear()  # type: ignore[attr-defined]  # the browser itself reports the 429

@@ -109,8 +109,8 @@ const panels = new Panels(
     onActive: () => showActive(),
     onInterval: (panel, interval) => session.interval(panel, interval),
     onMenu: (panel, price) => markAt(panel, price),
-    onNews: (panel) => {
-      if (panel === panels.active) showPrice(panel);
+    onGaps: (panel) => {
+      if (panel === panels.active) status.showGaps(panel.gaps, panel.fetching);
     },
     onDrawn: ({ stamps }, frame) => {
       if (!stamps || document.hidden) return;
@@ -149,7 +149,14 @@ const marksDialog = new MarksDialog({
   last: (symbol) => tickers.get(symbol)?.price,
   zone: () => settings.value.zone,
 });
-const health = new HealthView({ meter, connections, fetchHealth: () => api.health(), now, onChoose: choose });
+const health = new HealthView({
+  meter,
+  connections,
+  fetchHealth: () => api.health(),
+  now,
+  zone: () => settings.value.zone,
+  onChoose: choose,
+});
 const jump = new JumpDialog(
   (time) => panels.active.view.goTo(time),
   () => settings.value.zone,
@@ -195,7 +202,8 @@ function showActive() {
   linked.checked = session.linked;
   for (const panel of panels.all) tellTicker(panel);
   drawMarks();
-  showPrice(active);
+  status.showGaps(active.gaps, active.fetching);
+  tellPrice();
 }
 
 /** @param {Panel} panel whose ticker may be another */
@@ -204,13 +212,13 @@ function tellTicker(panel) {
   if (ticker) panel.ticker = ticker;
 }
 
-/** @param {Panel} panel the active one */
-function showPrice({ view, shown, gaps, fetching }) {
+/** The price of the active chart where it is outside of the page: a tab's title costs too much to be another one at each update. */
+function tellPrice() {
+  const { view, shown } = panels.active;
   const last = view.store?.last?.close;
   const price = last ? format.price(last, view.precision) : "";
-  document.title = texts.title(shown?.symbol ?? "rtchart", price);
+  document.title = texts.title(shown?.symbol ?? texts.name, price);
   announcer.tell(shown?.symbol ?? "", price);
-  status.showGaps(gaps, fetching);
 }
 
 /**
@@ -260,6 +268,7 @@ async function askWhy() {
     await api.knock();
   } catch (error) {
     if (error instanceof Unauthorized) askToken();
+    else if (error instanceof ApiError && error.status) status.refused = error.message;
   }
 }
 
@@ -281,6 +290,7 @@ setInterval(() => feed.report(meter.takeReport()), REPORT_EVERY);
 setInterval(() => {
   panels.tick();
   watchlist.tick();
+  tellPrice();
 }, SECOND);
 
 marks.watch(drawMarks);

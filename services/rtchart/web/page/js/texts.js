@@ -1,6 +1,7 @@
 /** Every text that people read, so that another language is one file. */
 
 export const texts = {
+  name: "rtchart",
   title: (/** @type {string} */ symbol, /** @type {string} */ price) => (price ? `${price} ${symbol}` : symbol),
   skip: "Skip to the chart",
   symbols: "Symbols",
@@ -53,6 +54,7 @@ export const texts = {
     waiting: "The connection was lost; what is shown stays, and the chart resumes where it was",
     offline: "This device has no network; the chart resumes when it is back",
   },
+  serverSays: (/** @type {string} */ why) => ` The server says: ${why}`,
   latencyLabel: "Latency",
   noLatency: "– ms",
   latencyHint: "Median and 99th percentile of the last minute, from the exchange to your eye",

@@ -5,7 +5,12 @@ import { nowUs } from "./clock.js";
 
 /** @import { Frame, PongMessage } from "./protocol.js" */
 
-/** @typedef {{ state: "connecting" | "open" | "waiting" | "offline", attempt: number }} Status */
+/**
+ * @typedef {object} Status
+ * @property {"connecting" | "open" | "waiting" | "offline"} state
+ * @property {number} attempt
+ * @property {string} [why] what the server said when it closed the last one
+ */
 
 /**
  * @typedef {object} Handlers
@@ -94,7 +99,7 @@ export class Connection {
   }
 
   #connect() {
-    this.#set({ state: "connecting", attempt: this.#status.attempt + 1 });
+    this.#set({ ...this.#status, state: "connecting", attempt: this.#status.attempt + 1 });
     const socket = new WebSocket(this.url, subprotocols(this.token()));
     this.#socket = socket;
     this.#after(CONNECT, () => {
@@ -102,7 +107,7 @@ export class Connection {
     });
     socket.onopen = () => this.#opened();
     socket.onmessage = (event) => this.#received(event.data);
-    socket.onclose = () => this.#lost();
+    socket.onclose = ({ reason }) => this.#lost(reason);
   }
 
   #opened() {
@@ -149,10 +154,12 @@ export class Connection {
     this.handlers.onPong(message.at_us, received, message.server_us);
   }
 
-  #lost() {
+  /** @param {string} [why] */
+  #lost(why = "") {
     const attempt = this.#status.attempt || 1;
     this.#drop();
-    this.#set({ state: navigator.onLine === false ? "offline" : "waiting", attempt });
+    // A try that fails says nothing; what was said before it still holds.
+    this.#set({ state: navigator.onLine === false ? "offline" : "waiting", attempt, why: why || (this.#status.why ?? "") });
     this.#after(backoff(attempt, Math.random()), () => this.#connect());
   }
 

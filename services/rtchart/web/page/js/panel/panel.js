@@ -23,7 +23,7 @@ import { ChartView } from "./view.js";
  * @property {(panel: Panel, interval: string) => void} onInterval
  * @property {(panel: Panel, place: Place | null) => void} onHover
  * @property {(panel: Panel, price: string) => void} onMenu marks at a price are wished for
- * @property {(panel: Panel) => void} onNews its price or its gaps are others
+ * @property {(panel: Panel) => void} onGaps others are known
  * @property {(message: CandleMessage, frame: Frame) => void} onDrawn
  */
 
@@ -65,12 +65,11 @@ export class Panel {
         const { precision, store } = this.view;
         this.card.showPrice(store?.last?.close, this.#ticker, precision);
         this.card.showCandle(candle, before, precision, condition, source.now());
-        handlers.onNews(this);
       },
       onGaps: (gaps, fetching) => {
         this.gaps = gaps;
         this.fetching = fetching;
-        handlers.onNews(this);
+        handlers.onGaps(this);
       },
       onState: (state, detail) => this.#state(state, detail),
       onDrawn: handlers.onDrawn,

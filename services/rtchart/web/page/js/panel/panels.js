@@ -16,7 +16,7 @@ export const COUNTS = /** @type {const} */ ([1, 2, 4]);
  * @property {() => void} onActive another one is the active one
  * @property {(panel: Panel, interval: string) => void} onInterval
  * @property {(panel: Panel, price: string) => void} onMenu
- * @property {(panel: Panel) => void} onNews
+ * @property {(panel: Panel) => void} onGaps
  * @property {(message: CandleMessage, frame: Frame) => void} onDrawn
  */
 

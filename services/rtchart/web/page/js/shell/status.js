@@ -21,18 +21,25 @@ export class StatusBar {
   #pending;
 
   /** @param {Status} status */
-  set connection({ state, attempt }) {
+  set connection({ state, attempt, why }) {
     clearTimeout(this.#pending);
     // Between tries it stays "Reconnecting": going back and forth with "Connecting" would flicker.
     const shown = state === "connecting" && attempt > 1 ? "waiting" : state;
     const show = () => {
       this.#connection.dataset.state = shown;
-      this.#connection.title = texts.stateHints[shown];
-      write(/** @type {Element} */ (this.#connection.lastElementChild), texts.states[shown]);
+      const said = shown === "waiting" && why ? texts.serverSays(why) : "";
+      this.#connection.title = texts.stateHints[shown] + said;
+      write(/** @type {Element} */ (this.#connection.lastElementChild), texts.states[shown] + said);
     };
     // A connection that is back at once was no news.
     if (shown === "waiting" && this.#connection.dataset.state === "open") this.#pending = setTimeout(show, CALM);
     else show();
+  }
+
+  /** @param {string} why the server lets nobody in just now */
+  set refused(why) {
+    if (this.#connection.dataset.state !== "waiting") return;
+    write(/** @type {Element} */ (this.#connection.lastElementChild), texts.states.waiting + texts.serverSays(why));
   }
 
   /** @param {string} exchange */
