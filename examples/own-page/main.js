@@ -8,6 +8,9 @@ const client = new Client(query.get("server") ?? "http://127.0.0.1:8000/", {
   onStatus: ({ state }) => (element("state").textContent = state),
 });
 
+document.addEventListener("visibilitychange", () => document.hidden || client.wake());
+window.addEventListener("online", () => client.wake());
+
 const symbol = query.get("symbol") ?? "BTCUSDT";
 const info = (await client.api.symbols()).find((each) => each.symbol === symbol);
 if (!info) throw new Error(`the server has no symbol ${symbol}`);

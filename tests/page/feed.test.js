@@ -98,6 +98,11 @@ describe("views", () => {
     connected();
     const [first, second] = [follower(), follower()];
     const stops = [feed.follow(VIEW, first.handlers), feed.follow(VIEW, second.handlers)];
+    told({ op: "candle", ...VIEW, candle: candle() });
+    assert.deepEqual(first.heard, [], "what comes before the snapshot is in it");
+    assert.equal(requests("subscribe").length, 1, "one answer is for both");
+    told(snapshot());
+    first.heard.length = second.heard.length = 0;
     told({ op: "candle", ...VIEW, candle: candle() }, { op: "gap", exchange: "sim", symbol: "BTCUSDT", gap: {} });
     assert.deepEqual(first.heard, ["candle", "gap"]);
     assert.deepEqual(second.heard, first.heard);
@@ -136,10 +141,42 @@ describe("views", () => {
       requests("subscribe").map(({ since }) => since),
       [60_000],
     );
-    // The server could not: what it says holds for both.
+    // The server could not: what it says holds for both, and a newcomer does not come between.
+    const third = follower();
+    feed.follow(VIEW, third.handlers);
+    assert.equal(requests("subscribe").length, 1);
     told(snapshot());
     assert.deepEqual(first.heard.slice(1), ["snapshot"]);
     assert.deepEqual(second.heard.slice(1), ["snapshot"]);
+    assert.equal(requests("subscribe").length, 2, "who came meanwhile needs all");
+    assert.equal(requests("subscribe")[1].since, undefined);
+    told(snapshot());
+    assert.deepEqual(first.heard.slice(2), ["recovered"]);
+    assert.equal(third.heard.at(-1), "recovered", "it had the first answer already");
+  });
+
+  test("that come back from the past with an old place take nothing from who is live", () => {
+    connected();
+    const first = follower();
+    feed.follow(VIEW, first.handlers);
+    told(snapshot());
+    first.since = 600_000;
+    feed.follow(VIEW, follower(60_000).handlers);
+    told(snapshot());
+    assert.deepEqual(first.heard, ["snapshot", "recovered"]);
+  });
+
+  test("are asked for again when frames were skipped, and nobody is live until then", () => {
+    connected();
+    const first = follower();
+    feed.follow(VIEW, first.handlers);
+    told(snapshot());
+    first.since = 60_000;
+    seq += 1;
+    told({ op: "candle", ...VIEW, candle: candle() });
+    assert.equal(requests("subscribe").at(-1).since, 60_000);
+    told({ op: "candle", ...VIEW, candle: candle() }, snapshot());
+    assert.deepEqual(first.heard, ["snapshot", "candle", "snapshot"]);
   });
 
   test("that are refused are told to each who follows", () => {

@@ -151,6 +151,10 @@ class Stage:
             identity = {"exchange": self.exchange, "intervals": market.INTERVALS, "status": "streaming"}
             return {"symbols": [{**identity, "symbol": name, "price": None} for name in self.symbols]}
 
+        @app.get("/api/v1/status")
+        async def status() -> Json:
+            return {"ready": True}
+
         @app.get("/api/v1/candles")
         async def candles() -> Json:
             query = dict(request.args)

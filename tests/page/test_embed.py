@@ -39,6 +39,7 @@ async def elsewhere(html: str = "") -> AsyncIterator[str]:
     config = Config()
     config.bind, config.accesslog, config.errorlog = ["127.0.0.1:0"], None, None
     bound = config.create_sockets().insecure_sockets[0]
+    bound.listen()  # who comes before the server runs waits
     port = bound.getsockname()[1]
     config.bind = [f"fd://{bound.detach()}"]
     stop = asyncio.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -9,9 +10,11 @@ from playwright.async_api import Page, expect
 
 from rtchart.core.interval import DAY, HOUR, MINUTE
 from rtchart.process.clock import now_ms
+from tests.page import market
 from tests.page.browser import inspect, opened, until
 from tests.page.market import BEGINNING
 from tests.page.stage import Stage
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +24,16 @@ async def go(page: Page, time: int) -> None:
     await page.click("#jump-open")
     await page.fill("#jump-time", datetime.fromtimestamp(time / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S"))
     await page.click('#jump-form button[type="submit"]')
+
+
+async def press_until(page: Page, key: str, what: str, done: Callable[[int], bool]) -> None:
+    """Press a key until a time is as wished."""
+
+    async def pressed() -> bool:
+        await page.keyboard.press(key)
+        return done(await inspect(page, what))
+
+    await wait_until(pressed, 40, every=0.02)
 
 
 IN_SIGHT = "r.inSight().length > 10 && r.inSight()[0].open_time <= a && r.inSight().at(-1).open_time >= a"
@@ -50,10 +63,8 @@ async def test_a_time_far_away_is_gone_to_at_once_and_leads_both_ways(stage: Sta
     first, last = (await inspect(page, "candles()"))[0], (await inspect(page, "candles()"))[-1]
     await page.locator("#chart").focus()
     # Older ones, and newer ones, page by page.
-    while await inspect(page, "candles()[0].open_time") >= first["open_time"]:
-        await page.keyboard.press("PageUp")
-    while await inspect(page, "candles().at(-1).open_time") <= last["open_time"]:
-        await page.keyboard.press("PageDown")
+    await press_until(page, "PageUp", "candles()[0].open_time", lambda time: time < first["open_time"])
+    await press_until(page, "PageDown", "candles().at(-1).open_time", lambda time: time > last["open_time"])
     times = [candle["open_time"] for candle in await inspect(page, "candles()")]
     assert times == list(range(times[0], times[-1] + 1, MINUTE))
     assert times[-1] < now_ms() - 190 * DAY, "what is live is not taken there"
@@ -68,8 +79,7 @@ async def test_a_walk_forward_comes_back_to_now(stage: Stage, page: Page) -> Non
     await go(page, time)
     await until(page, IN_SIGHT, time)
     await page.locator("#chart").focus()
-    while await inspect(page, "candles().at(-1).open_time") < now_ms() - HOUR:
-        await page.keyboard.press("PageDown")
+    await press_until(page, "PageDown", "candles().at(-1).open_time", lambda time: time > now_ms() - HOUR)
     last = (await inspect(page, "candles()"))[-1]
     await until(page, "r.candles().at(-1)?.received !== a", last["received"])
 
@@ -84,7 +94,15 @@ async def test_a_time_before_everything_shows_the_beginning(stage: Stage, page: 
 
 async def test_a_time_to_come_shows_the_newest(stage: Stage, page: Page) -> None:
     await opened(page, stage)
+    await go(page, now_ms() - 200 * DAY)
+    await until(page, "r.candles().at(-1)?.open_time < a", now_ms() - 100 * DAY)
+    # While the chart is in the past, the price at its head is not.
+    price = page.locator(".last-price")
+    shown = float((await price.inner_text()).replace(",", ""))
+    assert shown == pytest.approx(market.price("BTCUSDT", now_ms()), rel=0.001)
+    assert float((await inspect(page, "candles().at(-1)"))["close"]) != pytest.approx(shown, rel=1e-6)
     await go(page, now_ms() + 5 * DAY)
+    await until(page, "r.candles().at(-1)?.open_time > a", now_ms() - 2 * MINUTE)
     await until(page, "r.inSight().at(-1)?.open_time === r.candles().at(-1).open_time")
 
 

@@ -174,6 +174,19 @@ async def test_a_tab_that_wakes_up_with_a_dead_connection_resumes(stage: Stage, 
     await expect(page.locator("#status-connection")).to_have_text("Live")
 
 
+async def test_a_machine_that_slept_connects_again_at_once(stage: Stage, page: Page) -> None:
+    await opened(page, stage)
+    # Its connection looks open still, and would be heard of no more.
+    stage.forget()
+    await page.evaluate("() => { const now = Date.now; Date.now = () => now() + 60_000; }")
+    before = len(stage.received)
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await wait_until(lambda: any("since" in message for message in stage.received[before:]))
+    asked = [message["op"] for message in stage.received[before:]]
+    assert asked.index("subscribe") < 2, "the old connection is not asked first"
+    await expect(page.locator("#status-connection")).to_have_text("Live")
+
+
 async def test_a_refused_view_is_said_and_tried_again(stage: Stage, page: Page) -> None:
     stage.unknown = True
     await visit(page, stage.url)

@@ -61,9 +61,9 @@ async def test_a_link_does_not_change_what_is_remembered(stage: Stage, page: Pag
     await page.click('#symbols a[data-key="binance:SOLUSDT"]')
     await until(page, "r.shown().symbol === 'SOLUSDT'")
     await visit(page, f"{stage.url}?symbol=ETHUSDT&style=line")
-    await until(page, "r.shown().symbol === 'ETHUSDT' && r.candles().length >= 400")
+    await until(page, "r.shown()?.symbol === 'ETHUSDT' && r.candles().length >= 400")
     await visit(page, stage.url)
-    await until(page, "r.shown().symbol === 'SOLUSDT' && r.look()[0] === 'Candlestick'")
+    await until(page, "r.shown()?.symbol === 'SOLUSDT' && r.look()[0] === 'Candlestick'")
 
 
 async def test_an_interval_is_that_of_all_charts_while_they_are_linked(stage: Stage, page: Page) -> None:
@@ -130,11 +130,23 @@ async def test_two_charts_of_one_view_are_one_subscription_and_both_live(stage: 
     await until(page, DRAWN, 2)
     received = "r.candlesOf(0).at(-1).received === r.candlesOf(1).at(-1).received && r.candlesOf(1).at(-1).received !== a"
     await until(page, received, (await inspect(page, "candlesOf(1)"))[-1]["received"])
-    # One of them scrolls back: the other's snapshots take nothing from it.
+    # One of them scrolls back: what another one asks for takes nothing from it.
     await inspect(page, "load()")
     await until(page, "r.candlesOf(0).length >= 1400")
-    await page.locator(".panel").nth(1).locator('.intervals button[value="5m"]').click()
-    await until(page, DRAWN, 2)
+    await page.click('#charts button[value="4"]')
+    await until(page, DRAWN, 4)
+    await page.locator(".tab").nth(2).click()
+    await page.click('#symbols a[data-key="binance:BTCUSDT"]')
+    await until(page, "r.charts()[2].symbol === 'BTCUSDT' && r.candlesOf(2).length >= 400")
+    assert await inspect(page, "candlesOf(0).length") >= 1400
+
+
+async def test_the_chart_that_is_worked_with_stays_when_there_are_fewer(stage: Stage, page: Page) -> None:
+    await four(page, stage)
+    await page.locator(".tab").nth(2).click()
+    await page.click('#charts button[value="1"]')
+    await until(page, DRAWN, 1)
+    assert [view["symbol"] for view in await inspect(page, "charts()")] == [list(market.SYMBOLS)[2]]
 
 
 async def test_four_charts_on_a_phone_are_one_below_the_other(stage: Stage, page: Page) -> None:

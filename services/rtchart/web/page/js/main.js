@@ -55,6 +55,8 @@ const key = (/** @type {{ exchange: string, symbol: string }} */ { exchange, sym
 
 const api = new Api(document.baseURI, token);
 const meter = new LatencyMeter();
+/** @type {WeakSet<object>} the stamps of what was measured */
+const measured = new WeakSet();
 const connections = new ConnectionLog();
 const marks = new Marks(recall, remember);
 const status = new StatusBar();
@@ -81,7 +83,7 @@ const feed = new Feed(
     onTickers: (news) => {
       for (const ticker of news) tickers.set(key(ticker), ticker);
       watchlist.update(news);
-      alarm.take(news);
+      alarm?.take(news);
       for (const panel of panels.all) tellTicker(panel);
     },
     onFollowing: () => void loadSymbols(),
@@ -108,12 +110,13 @@ const panels = new Panels(
   {
     onActive: () => showActive(),
     onInterval: (panel, interval) => session.interval(panel, interval),
-    onMenu: (panel, price) => markAt(panel, price),
+    onMenu: embedded ? null : (panel, price) => markAt(panel, price),
     onGaps: (panel) => {
       if (panel === panels.active) status.showGaps(panel.gaps, panel.fetching);
     },
     onDrawn: ({ stamps }, frame) => {
-      if (!stamps || document.hidden) return;
+      if (!stamps || document.hidden || measured.has(stamps)) return;
+      measured.add(stamps); // of two charts that show the same one counts
       afterPaint(() => {
         meter.add(stamps, frame.at_us, nowUs());
         onFrame(status, () => (status.latency = meter));
@@ -124,7 +127,7 @@ const panels = new Panels(
 
 const menu = new Menu((chosen) => {
   session.look(chosen);
-  drawMarks();
+  showActive();
 });
 const session = new Session(panels, menu, embedded, () => showActive());
 const theme = new Theme(
@@ -143,7 +146,8 @@ const watchlist = new Sidebar({
   recall,
   remember,
 });
-const alarm = new Alarm({ marks, now, onChoose: choose });
+/** The page itself rings. */
+const alarm = embedded ? null : new Alarm({ marks, now, onChoose: choose });
 const marksDialog = new MarksDialog({
   marks,
   last: (symbol) => tickers.get(symbol)?.price,
@@ -155,7 +159,7 @@ const health = new HealthView({
   fetchHealth: () => api.health(),
   now,
   zone: () => settings.value.zone,
-  onChoose: choose,
+  onChoose: embedded ? () => {} : choose,
 });
 const jump = new JumpDialog(
   (time) => panels.active.view.goTo(time),
@@ -166,10 +170,10 @@ const linked = find("settings-linked", HTMLInputElement);
 const acts = {
   charts: (/** @type {number} */ count) => session.charts(count),
   display: () => menu.open(),
-  marks: () => markAt(panels.active, panels.active.view.store?.last?.close ?? ""),
+  marks: () => markAt(panels.active, panels.active.price ?? ""),
   jump: () => jump.open(panels.active.view.inSight[0]?.open_time ?? now()),
   csv: () => exportCsv(panels.active),
-  png: () => void exportPng(panels.active, settings.value.zone),
+  png: () => exportPng(panels.active, settings.value.zone).catch(({ message }) => panels.active.say(message)),
   full: () => void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
   health: () => health.open(),
   theme: () => find("theme", HTMLButtonElement).click(),
@@ -214,8 +218,7 @@ function tellTicker(panel) {
 
 /** The price of the active chart where it is outside of the page: a tab's title costs too much to be another one at each update. */
 function tellPrice() {
-  const { view, shown } = panels.active;
-  const last = view.store?.last?.close;
+  const { view, shown, price: last } = panels.active;
   const price = last ? format.price(last, view.precision) : "";
   document.title = texts.title(shown?.symbol ?? texts.name, price);
   announcer.tell(shown?.symbol ?? "", price);

@@ -23,6 +23,9 @@ export class Session {
   linked = true;
   /** Whether somebody chose something here: a link alone does not change what this browser remembers. */
   #touched = false;
+  /** @type {Chosen | null} */
+  #chosen = null;
+  #compared = false;
 
   /**
    * @param {Panels} panels
@@ -56,7 +59,8 @@ export class Session {
     this.start();
     const wishes = parse(this.#said);
     const views = this.#views(this.embedded ? wishes.slice(0, 1) : wishes);
-    this.linked = new Set(views.map(({ interval }) => interval)).size < 2;
+    const same = new Set(views.map(({ interval }) => interval)).size < 2;
+    if (!same || entry !== "none") this.linked = same; // a step back takes back no choice but that of charts
     this.#show(views, entry);
   }
 
@@ -70,6 +74,7 @@ export class Session {
       if (symbols.length) this.open("replace");
       return;
     }
+    if (this.#chosen && this.#isKnown(this.#chosen.compare) !== this.#compared) this.#draw(this.#chosen);
     for (const panel of this.panels.all) {
       panel.info = (panel.shown && this.#infoOf(panel.shown)) ?? panel.info;
       panel.head();
@@ -105,7 +110,11 @@ export class Session {
 
   /** @param {number} count of charts side by side: new ones show the symbols that follow */
   charts(count) {
-    const views = this.panels.shown.slice(0, count);
+    const { shown, activeIndex } = this.panels;
+    const views = shown.slice(0, count);
+    // The one that is worked with stays.
+    const active = shown[activeIndex];
+    if (activeIndex >= count && active) views[count - 1] = active;
     const others = this.symbols.filter(
       ({ exchange, symbol }) => !views.some((v) => v.exchange === exchange && v.symbol === symbol),
     );
@@ -143,7 +152,15 @@ export class Session {
   /** @param {Chosen} chosen */
   #draw(chosen) {
     this.menu.show(chosen);
-    this.panels.look(chosen);
+    this.#chosen = chosen;
+    // What a link compares with may be there no more, or not yet.
+    this.#compared = this.#isKnown(chosen.compare);
+    this.panels.look(this.#compared ? chosen : { ...chosen, compare: "" });
+  }
+
+  /** @param {string} compare `exchange:symbol` */
+  #isKnown(compare) {
+    return this.symbols.some(({ exchange, symbol }) => `${exchange}:${symbol}` === compare);
   }
 
   /** @param {readonly Partial<View>[]} wishes */

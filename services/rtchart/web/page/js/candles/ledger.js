@@ -2,12 +2,14 @@
 
 import { withGaps } from "./bands.js";
 
+/** @import { ApiError } from "../client/api.js" */
 /** @import { Gap } from "../client/protocol.js" */
 /** @import { Range } from "./completeness.js" */
 /** @import { Store } from "../client/store.js" */
 
-/** After no answer, wait before asking again (ms). */
+/** After no answer, wait before asking again (ms): twice as long each time. */
 const AGAIN = 5_000;
+const LONGEST = 120_000;
 
 export class Ledger {
   /** @type {Gap[]} */
@@ -36,17 +38,21 @@ export class Ledger {
    * @param {Store} store
    * @param {Range} range
    * @param {() => boolean} wanted whether the store is still the one that is shown
+   * @param {number} [pause] before it is asked again, in ms
    */
-  async explain(store, { start, end }, wanted) {
+  async explain(store, { start, end }, wanted, pause = AGAIN) {
     if (start >= end || store.isWhole(start, end)) return;
     try {
       const gaps = await this.fetchGaps(start, end);
       if (!wanted()) return;
       this.gaps = withGaps(gaps, this.gaps); // what the socket told in the meantime is newer
       this.onNews();
-    } catch {
+    } catch (error) {
+      const { status = 0, retryAfter = 0 } = /** @type {Partial<ApiError>} */ (error);
+      if (status >= 400 && status < 500 && status !== 429) return; // it will be no other answer
       // The candles are here, and say themselves that they are not whole; why can wait.
-      setTimeout(() => wanted() && void this.explain(store, { start, end }, wanted), AGAIN);
+      const again = () => wanted() && void this.explain(store, { start, end }, wanted, Math.min(LONGEST, 2 * pause));
+      setTimeout(again, Math.max(pause, 1_000 * retryAfter));
     }
   }
 }

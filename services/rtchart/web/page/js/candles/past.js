@@ -75,9 +75,10 @@ export class Past {
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
     const page = await fetch(start, end).catch(() => null);
     this.#refilling = false;
+    if (!wanted()) return;
     const known = store.candles.length;
     store.mergeAll(page?.candles ?? []);
-    if (page && wanted()) this.asked(store.candles.length > known, now());
+    if (page) this.asked(store.candles.length > known, now());
     onNews();
   }
 

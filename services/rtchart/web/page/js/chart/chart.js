@@ -24,6 +24,8 @@ import { Shading } from "./shading.js";
 /** When fewer bars than this are left of what is seen, older ones are wanted. */
 const AHEAD = 120;
 const BAR_SPACING = 8;
+/** Pixels of the axis at least: it shall not widen with the first digit more. */
+const AXIS = 76;
 /** Places that are left free beside the newest candle. */
 const RIGHT = 6;
 
@@ -64,7 +66,7 @@ export class Chart {
       },
       crosshair: { mode: CrosshairMode.Normal },
       localization: { timeFormatter: (/** @type {Time} */ at) => this.#time(at) },
-      rightPriceScale: { borderVisible: false },
+      rightPriceScale: { borderVisible: false, minimumWidth: AXIS },
       timeScale: { borderVisible: false, rightOffset: RIGHT, barSpacing: BAR_SPACING, minBarSpacing: 0.5 },
     });
     this.prices = new Prices(this.chart, [this.#shadings[0], this.#hatching]);

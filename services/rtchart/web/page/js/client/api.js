@@ -114,19 +114,22 @@ export class Api {
     const url = new URL(`api/v1/${path}`, this.base);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, String(value));
     const given = this.token();
+    /** @type {Response | undefined} */
     let response;
+    let body;
     try {
       const headers = { accept: "application/json", ...(given && { authorization: `Bearer ${given}` }) };
       response = await fetch(url, { headers });
+      body = await response.json().catch((error) => (response?.ok ? Promise.reject(error) : null));
     } catch {
-      throw new ApiError("the server does not answer");
+      // Nothing, or half of something, or what is no answer of ours.
+      throw new ApiError(response ? "the server's answer cannot be read" : "the server does not answer", response?.status);
     }
     if (!response.ok) {
-      const problem = await response.json().catch(() => null);
       const Kind = response.status === 401 && given === this.token() ? Unauthorized : ApiError;
-      const said = problem?.detail ?? problem?.title ?? `the server answered ${response.status}`;
+      const said = body?.detail ?? body?.title ?? `the server answered ${response.status}`;
       throw new Kind(said, response.status, Number(response.headers.get("retry-after")) || 0);
     }
-    return response.json();
+    return body;
   }
 }

@@ -4,7 +4,7 @@
  *     const client = new Client("https://charts.example.org/");
  *     const stop = client.candles({ exchange: "binance", symbol: "BTCUSDT", interval: "1m" }, (candles) => draw(candles));
  *
- * It connects again by itself, and resumes where it was; which version of a candle stands is decided here (store.js). The
+ * It connects again by itself (at once when `wake` is called), and resumes where it was; which version of a candle stands is decided here (store.js). The
  * server's `--allow-origin` has to name the origin of a page that another server serves.
  */
 
@@ -25,6 +25,9 @@ export { ApiError, Unauthorized };
  * @property {(tickers: Ticker[]) => void} [onTickers] the last prices, of all symbols at first, then of those that changed
  * @property {(symbols: SymbolInfo[]) => void} [onSymbols] there are other symbols than before
  */
+
+/** Candles that a view keeps at least; it may be open for weeks. */
+const MOST = 5_000;
 
 export class Client {
   /** The server's clock against this machine's. */
@@ -66,7 +69,9 @@ export class Client {
     let store = new Store(view.interval);
     const take = (/** @type {Candle} */ candle) => {
       if (store.first && candle.open_time < store.first.open_time) return; // older than what was asked for
-      if (store.merge(candle) !== "ignored") onCandles(store.candles, candle);
+      if (store.merge(candle) === "ignored") return;
+      if (store.candles.length > MOST + LIMIT) store.trim(MOST);
+      onCandles(store.candles, candle);
     };
     return this.#feed.follow(view, {
       since: () => store.resumeFrom(LIMIT),
@@ -81,6 +86,11 @@ export class Client {
       onGap: ({ gap }) => onGap?.(gap),
       onRefused: (message) => onRefused?.(message),
     });
+  }
+
+  /** The machine woke up, the network is back, or the page is looked at again: find out at once what the connection is worth. */
+  wake() {
+    this.#feed.connection.wake();
   }
 
   /** Give the connection up for good. */

@@ -13,6 +13,8 @@ export const nowUs = () => (performance.timeOrigin + performance.now()) * 1000;
 export class ClockOffset {
   /** @type {{ offset: number, roundTrip: number }[]} */
   #samples = [];
+  /** The offset before the pings were forgotten: a clock that was wrong still is, until it is known better. */
+  #before = 0;
 
   /**
    * @param {number} [keep] how many pings are compared; fewer follow a drifting clock faster
@@ -36,12 +38,13 @@ export class ClockOffset {
 
   /** Forget all pings: after a sleep the clocks may have moved apart. */
   clear() {
+    this.#before = this.offset;
     this.#samples = [];
   }
 
   get #best() {
     return this.#samples.reduce((best, sample) => (sample.roundTrip < best.roundTrip ? sample : best), {
-      offset: 0,
+      offset: this.#before,
       roundTrip: Infinity,
     });
   }

@@ -26,7 +26,9 @@ const FIRST_PINGS = [0, 300, 700, 1_500, 3_000];
 /** Without a word from the server for this long, pings included, the connection is dead whatever the browser says. */
 const SILENCE = 25_000;
 /** How soon a waking page wants an answer before it gives the old connection up. */
-const WAKE = 2_500;
+const WAKE = 1_000;
+/** Nothing was heard for this long by the clock on the wall: the machine slept, and its connections are gone. */
+const SLEPT = 12_000;
 const CONNECT = 10_000;
 
 /** What the server agrees to speak; of a socket's subprotocols one has to be agreed to. */
@@ -44,6 +46,8 @@ export class Connection {
   /** @type {Status} */
   #status = { state: "connecting", attempt: 0 };
   #heard = 0;
+  /** The same by the clock on the wall, which goes on while the machine sleeps. */
+  #heardAt = 0;
   /** @type {Set<ReturnType<typeof setTimeout>>} */
   #timers = new Set();
 
@@ -80,7 +84,8 @@ export class Connection {
 
   /** The page woke up, or the network came back: find out at once whether the connection is still one. */
   wake() {
-    if (this.#status.state === "waiting" || this.#status.state === "offline") {
+    const slept = this.#status.state === "open" && Date.now() - this.#heardAt > SLEPT;
+    if (slept || this.#status.state === "waiting" || this.#status.state === "offline") {
       this.#drop();
       this.#connect();
     } else if (this.#status.state === "open") {
@@ -111,11 +116,16 @@ export class Connection {
   }
 
   #opened() {
-    this.#heard = performance.now();
+    this.#hear();
     this.#set({ state: "open", attempt: 0 });
     this.#synchronise();
     this.#watch();
     this.handlers.onOpen();
+  }
+
+  #hear() {
+    this.#heard = performance.now();
+    this.#heardAt = Date.now();
   }
 
   #synchronise() {
@@ -138,7 +148,7 @@ export class Connection {
   /** @param {string} text */
   #received(text) {
     const received = nowUs();
-    this.#heard = performance.now();
+    this.#hear();
     const frame = /** @type {Frame} */ (JSON.parse(text));
     for (const message of frame.messages) {
       if (message.op === "pong") this.#pong(message, received);

@@ -33,7 +33,9 @@ const REFUSED = 1_500;
  * @property {View} view
  * @property {number} id of the request that was sent last
  * @property {boolean} resumes whether that asked for what came since
- * @property {Map<ViewHandlers, boolean>} followers and whether each had a snapshot on this connection
+ * @property {boolean} waiting whether it has no answer yet
+ * @property {boolean} again whether another one follows the answer, for who came meanwhile and needs all
+ * @property {Map<ViewHandlers, boolean>} followers and whether each is live: it had a snapshot, and missed nothing since
  */
 
 /** @param {View} view */
@@ -64,10 +66,19 @@ export class Feed {
    */
   follow(view, handlers) {
     const name = key(view);
-    const following = this.#followed.get(name) ?? { view, id: 0, resumes: false, followers: new Map() };
+    const following = this.#followed.get(name) ?? {
+      view,
+      id: 0,
+      resumes: false,
+      waiting: false,
+      again: false,
+      followers: new Map(),
+    };
     this.#followed.set(name, following);
     following.followers.set(handlers, false);
-    this.#subscribe(following);
+    // An answer without a place to resume from is one for everybody; one with a place would be lost to a second question.
+    if (!following.waiting) this.#subscribe(following);
+    else if (following.resumes) following.again = true;
     return () => {
       following.followers.delete(handlers);
       if (following.followers.size || this.#followed.get(name) !== following) return;
@@ -86,22 +97,27 @@ export class Feed {
 
   #subscribeAll() {
     this.#seq = 0;
-    for (const following of this.#followed.values()) {
-      for (const handlers of following.followers.keys()) following.followers.set(handlers, false);
-      this.#subscribe(following);
-    }
+    for (const following of this.#followed.values()) this.#resume(following);
     this.connection.send({ op: "subscribe", id: this.#nextId(), channel: "tickers" });
+  }
+
+  /** Something was missed. @param {Following} following */
+  #resume(following) {
+    for (const handlers of following.followers.keys()) following.followers.set(handlers, false);
+    this.#subscribe(following);
   }
 
   /** @param {Following} following */
   #subscribe(following) {
+    following.again = false;
     following.id = this.#nextId();
     // Where the one of them resumes who has least; who has nothing needs all.
     const places = [...following.followers.keys()].map((handlers) => handlers.since());
     const since = places.every((place) => place !== undefined) ? Math.min(...places) : undefined;
     following.resumes = since !== undefined;
     const resume = since !== undefined && { since };
-    this.connection.send({ op: "subscribe", id: following.id, ...following.view, limit: LIMIT, ...resume });
+    const request = { op: "subscribe", id: following.id, ...following.view, limit: LIMIT, ...resume };
+    following.waiting = this.connection.send(request);
   }
 
   #nextId() {
@@ -114,7 +130,7 @@ export class Feed {
     const skipped = this.#seq > 0 && frame.seq > this.#seq + 1;
     this.#seq = frame.seq;
     for (const message of frame.messages) this.#dispatch(message, frame);
-    if (skipped) for (const following of this.#followed.values()) this.#subscribe(following);
+    if (skipped) for (const following of this.#followed.values()) this.#resume(following);
   }
 
   /**
@@ -140,15 +156,26 @@ export class Feed {
     if (!following) return; // it is no longer followed
     // Not at once: a server that is in trouble asks all its clients, and may ask again.
     if (message.op === "resync") return this.#subscribeLater(following, RESYNC);
+    if (message.op === "snapshot") return this.#welcome(following, message);
     for (const [handlers, live] of following.followers) {
+      if (!live) continue; // its snapshot has all of it
       if (message.op === "candle") handlers.onCandle(message, frame);
-      else if (message.op === "revision") handlers.onRevision(message);
-      else {
-        following.followers.set(handlers, true);
-        // One that was asked for a newcomer takes nothing from who is live already.
-        handlers.onSnapshot(live && !following.resumes ? { ...message, recovered: true } : message);
-      }
+      else handlers.onRevision(message);
     }
+  }
+
+  /**
+   * @param {Following} following
+   * @param {SnapshotMessage} message
+   */
+  #welcome(following, message) {
+    following.waiting = false;
+    for (const [handlers, live] of following.followers) {
+      following.followers.set(handlers, true);
+      // Who is live lacks nothing, whoever it was asked for.
+      handlers.onSnapshot(live ? { ...message, recovered: true } : message);
+    }
+    if (following.again) this.#subscribe(following);
   }
 
   /**
@@ -170,7 +197,7 @@ export class Feed {
   #subscribeLater(following, delay) {
     const { id } = following;
     const again = () => {
-      if (following.id === id && following.followers.size) this.#subscribe(following);
+      if (following.id === id && following.followers.size) this.#resume(following);
     };
     setTimeout(again, delay * (1 + Math.random()));
   }
@@ -179,6 +206,7 @@ export class Feed {
   #refused({ id, code, message }) {
     const following = [...this.#followed.values()].find((each) => each.id === id);
     if (following) {
+      following.waiting = false;
       for (const handlers of following.followers.keys()) handlers.onRefused(message);
       // A server that has just started may not know the symbol yet, and one that was deleted may come back.
       this.#subscribeLater(following, REFUSED);

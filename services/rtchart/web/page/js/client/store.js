@@ -114,6 +114,14 @@ export class Store {
   }
 
   /**
+   * Keep the newest `most` alone.
+   * @param {number} most
+   */
+  trim(most) {
+    if (this.candles.length > most) this.candles = this.candles.slice(-most);
+  }
+
+  /**
    * Where a subscription resumes: at the oldest of the last `reach` candles that is not whole, not closed, or followed by a
    * hole; what comes from there on is what can have changed. `undefined` when nothing is here.
    * @param {number} reach

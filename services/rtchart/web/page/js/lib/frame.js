@@ -16,7 +16,13 @@ export function onFrame(key, draw) {
 function run() {
   const draws = [...waiting.values()];
   waiting.clear();
-  for (const draw of draws) draw();
+  for (const draw of draws) {
+    try {
+      draw();
+    } catch (error) {
+      reportError(error); // the others are drawn all the same
+    }
+  }
 }
 
 /**

@@ -35,7 +35,6 @@ export class Zone {
    * @param {number} ms
    */
   #parts(ms) {
-    // The library asks for times that are none while it has no candle.
     return Number.isFinite(ms) ? (this.#format.format(ms).match(/\d+/g) ?? []) : [];
   }
 
@@ -45,6 +44,7 @@ export class Zone {
    * @param {Show} [show]
    */
   time(ms, { clock = true, seconds = false } = {}) {
+    if (!Number.isFinite(ms)) return "";
     if (!clock) return new Date(ms).toISOString().slice(0, 10);
     const [year, month, day, hour, minute, second] = this.#parts(ms);
     return `${year}-${month}-${day} ${hour}:${minute}${seconds ? `:${second}` : ""}`;
@@ -56,6 +56,7 @@ export class Zone {
    * @param {Show} [show]
    */
   mark(ms, { clock = true } = {}) {
+    if (!Number.isFinite(ms)) return ""; // the library asks for such while it has no candle
     const [year = "", month = "", day = "", hour = "", minute = "", second = ""] = clock
       ? this.#parts(ms)
       : (new Date(ms).toISOString().match(/\d+/g) ?? []);

@@ -6,7 +6,8 @@ import { onFrame } from "../lib/frame.js";
 import { Timeline } from "./timeline.js";
 
 /** @import { ISeriesApi } from "../../vendor/lightweight-charts.mjs" */
-/** @import { View } from "../client/protocol.js" */
+/** @import { Candle, View } from "../client/protocol.js" */
+/** @import { Change } from "../client/store.js" */
 /** @import { Source } from "./timeline.js" */
 /** @import { ChartView } from "./view.js" */
 
@@ -20,6 +21,7 @@ export class Comparison {
   #series = null;
   /** What its prices are multiplied with, so that it begins where the others do. */
   #factor = 0;
+  #reaching = false;
 
   /**
    * @param {ChartView} view
@@ -39,10 +41,11 @@ export class Comparison {
     const soon = () => this.#drawSoon();
     this.timeline = new Timeline(other, undefined, this.source, {
       onSnapshot: soon,
-      onCandle: soon,
+      onCandle: (candle, change) => this.#one(candle, change),
       onNews: soon,
       onState: () => {},
       onLive: () => {},
+      forgets: () => !this.view.isPast,
     });
     this.#series = this.view.chart.chart.addSeries(LineSeries, {
       title: other.symbol,
@@ -64,10 +67,45 @@ export class Comparison {
   /** Other candles are in sight: what both are compared from may be another. */
   rebase() {
     if (!this.timeline) return;
-    const { store } = this.timeline;
-    const first = this.view.candles[0]?.open_time ?? Infinity;
-    if (store.first && first < store.first.open_time) void this.timeline.older();
+    if (this.timeline.away && !this.view.timeline?.away) return this.#again();
+    void this.#reach();
     if (this.#base() !== this.#factor) this.#drawSoon();
+  }
+
+  /** Have its candles where the chart's are, however far back it went. */
+  async #reach() {
+    const { timeline } = this;
+    const from = this.view.chart.prices.firstInSight?.openTime;
+    const { first, last } = timeline?.store ?? {};
+    if (this.#reaching || !timeline || from === undefined || !first || !last) return;
+    if (from >= first.open_time && (!timeline.away || from <= last.open_time)) return;
+    this.#reaching = true;
+    // What lacks, or fails, is a line that is not there; the chart says what is wrong with the server.
+    await timeline.reach(from).catch(() => false);
+    this.#reaching = false;
+  }
+
+  /** The chart is back at now. */
+  #again() {
+    const view = this.timeline?.view ?? null;
+    this.close();
+    this.show(view);
+  }
+
+  /**
+   * One candle is new, or another.
+   * @param {Candle} candle
+   * @param {Change} change
+   */
+  #one(candle, change) {
+    const newest = this.timeline?.store.last === candle && candle.open_time <= (this.view.store?.last?.open_time ?? 0);
+    if (change === "inserted" || !newest || !this.#factor || this.#base() !== this.#factor) this.#drawSoon();
+    else this.#series?.update(this.#point(candle));
+  }
+
+  /** @param {Candle} candle */
+  #point({ open_time, close }) {
+    return { time: barTime(open_time), value: Number(close) * this.#factor };
   }
 
   /** The series' points, for tests and for the curious. */
@@ -98,12 +136,11 @@ export class Comparison {
       if (!this.#factor) return this.#series.setData([]);
       const price = this.view.chart.prices.series.options().priceFormat;
       this.#series.applyOptions({ color: palette["study-3"], priceFormat: price });
-      const first = this.view.candles[0]?.open_time ?? 0;
+      const { candles } = this.view;
+      const [first, last] = [candles[0]?.open_time ?? 0, candles.at(-1)?.open_time ?? 0];
       // Nothing of it stands where the chart has no place for it.
-      const theirs = timeline.store.candles.slice(timeline.store.index(first));
-      this.#series.setData(
-        theirs.map(({ open_time, close }) => ({ time: barTime(open_time), value: Number(close) * this.#factor })),
-      );
+      const theirs = timeline.store.candles.slice(timeline.store.index(first), timeline.store.index(last + 1));
+      this.#series.setData(theirs.map((candle) => this.#point(candle)));
     });
   }
 }

@@ -22,7 +22,7 @@ import { ChartView } from "./view.js";
  * @property {(panel: Panel) => void} onActive it is worked with
  * @property {(panel: Panel, interval: string) => void} onInterval
  * @property {(panel: Panel, place: Place | null) => void} onHover
- * @property {(panel: Panel, price: string) => void} onMenu marks at a price are wished for
+ * @property {((panel: Panel, price: string) => void) | null} onMenu marks at a price are wished for; `null`: there are none
  * @property {(panel: Panel) => void} onGaps others are known
  * @property {(message: CandleMessage, frame: Frame) => void} onDrawn
  */
@@ -62,8 +62,8 @@ export class Panel {
     this.tip = new Tip(part(this.element, "tip", HTMLDivElement));
     this.view = new ChartView(container, source, {
       onCandle: (candle, before, condition) => {
-        const { precision, store } = this.view;
-        this.card.showPrice(store?.last?.close, this.#ticker, precision);
+        const { precision } = this.view;
+        this.card.showPrice(this.price, this.#ticker, precision);
         this.card.showCandle(candle, before, precision, condition, source.now());
       },
       onGaps: (gaps, fetching) => {
@@ -89,12 +89,17 @@ export class Panel {
       container.focus();
     });
     bindKeys(container, this.view);
-    container.addEventListener("contextmenu", (event) => this.#menu(event));
+    if (handlers.onMenu) container.addEventListener("contextmenu", (event) => this.#menu(event));
     for (const kind of ["pointerdown", "focusin"]) this.element.addEventListener(kind, () => handlers.onActive(this));
   }
 
   get shown() {
     return this.view.shown;
+  }
+
+  /** The last price; the newest candle that is here may be one of long ago. */
+  get price() {
+    return this.view.timeline?.away ? this.#ticker?.price : this.view.store?.last?.close;
   }
 
   /**
@@ -104,6 +109,7 @@ export class Panel {
   show(view, info) {
     this.info = info;
     this.#ticker = undefined;
+    this.tip.hide();
     this.view.show(view, info?.tick_size);
     this.#pair();
     this.head();
@@ -119,7 +125,7 @@ export class Panel {
   /** @param {Ticker} ticker of the symbol that is shown */
   set ticker(ticker) {
     this.#ticker = ticker;
-    this.card.showPrice(this.view.store?.last?.close, ticker, this.view.precision);
+    this.card.showPrice(this.price, ticker, this.view.precision);
   }
 
   /** @param {Chosen} chosen how to draw */
@@ -198,9 +204,9 @@ export class Panel {
   /** @param {MouseEvent} event */
   #menu(event) {
     event.preventDefault();
-    const { chart, store, precision } = this.view;
+    const { chart, precision } = this.view;
     const box = part(this.element, "chart", HTMLDivElement).getBoundingClientRect();
     const price = event.clientY ? chart.priceAt(event.clientY - box.top) : undefined;
-    this.handlers.onMenu(this, price === undefined ? (store?.last?.close ?? "") : price.toFixed(precision));
+    this.handlers.onMenu?.(this, price === undefined ? (this.price ?? "") : price.toFixed(precision));
   }
 }

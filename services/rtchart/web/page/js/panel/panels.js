@@ -15,7 +15,7 @@ export const COUNTS = /** @type {const} */ ([1, 2, 4]);
  * @typedef {object} Handlers
  * @property {() => void} onActive another one is the active one
  * @property {(panel: Panel, interval: string) => void} onInterval
- * @property {(panel: Panel, price: string) => void} onMenu
+ * @property {((panel: Panel, price: string) => void) | null} onMenu
  * @property {(panel: Panel) => void} onGaps
  * @property {(message: CandleMessage, frame: Frame) => void} onDrawn
  */
@@ -73,7 +73,13 @@ export class Panels {
 
   /** @param {number} count of charts: 1, 2 or 4 */
   set count(count) {
-    while (this.all.length > count) this.all.pop()?.close();
+    while (this.all.length > count) {
+      const panel = this.all.pop();
+      panel?.close();
+      if (panel !== this.#pointed) continue;
+      this.#pointed = undefined;
+      for (const { view } of this.all) view.point(null);
+    }
     while (this.all.length < count) this.#add();
     this.root.dataset.count = String(count);
     this.activeIndex = this.#active;

@@ -11,7 +11,7 @@ import { Store } from "../client/store.js";
 import { LIMIT } from "../client/feed.js";
 import { decimals } from "../lib/format.js";
 
-/** @import { Api } from "../client/api.js" */
+/** @import { Api, ApiError } from "../client/api.js" */
 /** @import { Feed } from "../client/feed.js" */
 /** @import { Change } from "../client/store.js" */
 /** @import { Candle, CandleMessage, Frame, SnapshotMessage, View } from "../client/protocol.js" */
@@ -29,6 +29,7 @@ import { decimals } from "../lib/format.js";
  * @property {() => void} onNews any of them may be another, or what is known of what lacks
  * @property {(state: State, detail?: string) => void} onState
  * @property {(message: CandleMessage, frame: Frame) => void} onLive a live candle was taken
+ * @property {() => boolean} forgets whether the oldest ones may go: nobody looks at them
  */
 
 /** @typedef {"loading" | "ready" | "empty" | "partial" | "refused" | "history"} State */
@@ -36,6 +37,10 @@ import { decimals } from "../lib/format.js";
 const WALK = 5;
 /** Candles before the time that is gone to. */
 const BEFORE = 300;
+/** Candles that are kept at least of what comes while it is open, which may be for weeks. */
+const MOST = 5_000;
+/** After newer ones did not come, wait before asking again (ms). */
+const PAUSE = 3_000;
 
 export class Timeline {
   store;
@@ -51,7 +56,10 @@ export class Timeline {
   /** @type {Candle[]} what came and is older than all that is here, while a page is on its way that may be older than it */
   #early = [];
   #closed = false;
+  /** @type {Promise<boolean> | null} older ones that are on their way */
+  #older = null;
   #arriving = false;
+  #notBefore = 0;
   /** @type {(() => void) | null} */
   #stop = null;
 
@@ -129,22 +137,29 @@ export class Timeline {
     return bands(store.holes(), this.gaps, coming).filter(({ end }) => end > first);
   }
 
-  /** Load the next page of older candles, unless one is on its way. */
-  async older() {
+  /** Load the next page of older candles, or wait for the one that is on its way. Whether it came. */
+  older() {
+    this.#older ??= this.#loadOlder().finally(() => (this.#older = null));
+    return this.#older;
+  }
+
+  async #loadOlder() {
     const { store } = this;
     const oldest = store.first?.open_time;
-    if (oldest === undefined) return;
+    if (oldest === undefined) return false;
     try {
       const candles = await this.#history.older(oldest);
-      if (!candles || !this.#holds(store)) return;
+      if (!candles || !this.#holds(store)) return false;
       store.mergeAll(candles);
       for (const candle of this.#early.splice(0)) store.merge(candle);
       this.#setPrecision(candles);
       this.handlers.onNews();
       this.handlers.onState("ready");
-      await this.#explain(store.first?.open_time ?? oldest, oldest);
+      void this.#explain(store.first?.open_time ?? oldest, oldest);
+      return true;
     } catch (error) {
       if (this.#holds(store)) this.handlers.onState("history", /** @type {Error} */ (error).message);
+      return false;
     }
   }
 
@@ -152,7 +167,7 @@ export class Timeline {
   async newer() {
     const { store } = this;
     const last = store.last;
-    if (!this.away || !last || this.#arriving) return;
+    if (!this.away || !last || this.#arriving || performance.now() < this.#notBefore) return;
     this.#arriving = true;
     try {
       const start = last.open_time;
@@ -162,8 +177,11 @@ export class Timeline {
       this.#setPrecision(page.candles);
       if (page.candles.length < PAGE) this.follow();
       this.handlers.onNews();
-      await this.#explain(start, store.last?.open_time ?? start);
+      this.handlers.onState("ready");
+      void this.#explain(start, store.last?.open_time ?? start);
     } catch (error) {
+      const { retryAfter = 0 } = /** @type {Partial<ApiError>} */ (error);
+      this.#notBefore = performance.now() + Math.max(PAUSE, 1_000 * retryAfter);
       if (this.#holds(store)) this.handlers.onState("history", /** @type {Error} */ (error).message);
     } finally {
       this.#arriving = false;
@@ -178,11 +196,10 @@ export class Timeline {
     const { interval } = this.store;
     for (let pages = 0; pages < WALK && !this.#covers(time) && !this.complete; pages += 1) {
       const { first } = this.store;
-      // So far away that walking there would take long, or the other way.
-      if (!first || (nextOpen(interval, first.open_time) - first.open_time) * PAGE * WALK < first.open_time - time) break;
-      const before = this.store.candles.length;
-      await this.older();
-      if (this.store.candles.length === before) break;
+      // The other way, or so far away that walking there would take long.
+      if (!first || first.open_time <= time) break;
+      if ((nextOpen(interval, first.open_time) - first.open_time) * PAGE * WALK < first.open_time - time) break;
+      if (!(await this.older())) break;
     }
     if (this.#covers(time) || (this.complete && !this.away)) return true;
     return this.#depart(time);
@@ -214,6 +231,7 @@ export class Timeline {
     this.#setPrecision(page.candles);
     if (page.candles.length < PAGE) this.follow();
     this.handlers.onNews();
+    this.handlers.onState("ready");
     void this.#explain(start, this.store.last?.open_time ?? start);
     return true;
   }
@@ -268,8 +286,18 @@ export class Timeline {
     this.#setPrecision([candle]);
     if (candle.source === "backfill" && candle !== this.store.last) this.#past.came(this.source.now());
     this.handlers.onCandle(candle, change);
+    if (change === "appended") this.#forget();
     if (wasEmpty) this.handlers.onState("ready");
     return true;
+  }
+
+  /** Of a chart of seconds that is open for a week there would be 600,000. */
+  #forget() {
+    const { store } = this;
+    if (store.candles.length < MOST + PAGE || !this.handlers.forgets()) return;
+    store.trim(MOST);
+    this.#history = this.#ofHistory(); // they can be had again
+    this.handlers.onNews();
   }
 
   /**

@@ -42,6 +42,8 @@ export class ChartView {
   bands = [];
   /** @type {number | null} */
   #hovered = null;
+  /** @type {string | null | undefined} */
+  #tickSize;
   /** Whether everything is drawn anew in the next frame. */
   #stale = false;
 
@@ -92,6 +94,7 @@ export class ChartView {
   show(view, tickSize) {
     this.timeline?.close();
     this.shown = view;
+    this.#tickSize = tickSize;
     this.#hovered = null;
     this.timeline = new Timeline(view, tickSize, this.source, {
       onSnapshot: (first) => {
@@ -104,6 +107,7 @@ export class ChartView {
       onNews: () => this.#drawSoon(),
       onState: this.handlers.onState,
       onLive: this.handlers.onDrawn,
+      forgets: () => !this.chart.isPast,
     });
     this.chart.clear(view.interval);
     this.handlers.onState("loading");
@@ -114,6 +118,7 @@ export class ChartView {
 
   close() {
     this.timeline?.close();
+    this.timeline = null; // what is on its way finds nothing to draw
     this.chart.close();
   }
 
@@ -134,6 +139,10 @@ export class ChartView {
    */
   async goTo(time) {
     const { timeline } = this;
+    if (time >= this.source.now()) {
+      this.toNow();
+      return true;
+    }
     const there = await timeline?.reach(time);
     if (timeline !== this.timeline || !there) return false;
     this.#draw();
@@ -143,7 +152,7 @@ export class ChartView {
 
   /** Show the newest candles. */
   toNow() {
-    if (this.timeline?.away && this.shown) this.show(this.shown);
+    if (this.timeline?.away && this.shown) this.show(this.shown, this.#tickSize);
     else this.chart.scrollToNow();
   }
 

@@ -10,6 +10,7 @@ export class JumpDialog {
   #input = find("jump-time", HTMLInputElement);
   #zone = find("jump-zone", HTMLSpanElement);
   #said = find("jump-said", HTMLParagraphElement);
+  #asked = 0;
 
   /**
    * @param {(time: number) => Promise<boolean>} onTime whether there are candles there; may raise
@@ -28,6 +29,7 @@ export class JumpDialog {
   /** @param {number} time (ms) that is offered */
   open(time) {
     if (this.#dialog.open) return;
+    this.#asked += 1;
     write(this.#said, "");
     write(this.#zone, this.zone().label);
     this.#input.value = this.zone().time(time).replace(" ", "T");
@@ -38,11 +40,15 @@ export class JumpDialog {
   async #go() {
     const time = this.zone().parse(this.#input.value);
     if (!Number.isFinite(time)) return write(this.#said, texts.jump.noTime);
+    const asked = (this.#asked += 1);
     write(this.#said, texts.loading);
     try {
-      if (await this.onTime(time)) this.#dialog.close();
+      const there = await this.onTime(time);
+      if (asked !== this.#asked) return; // it was closed, or something else was asked
+      if (there) this.#dialog.close();
       else write(this.#said, texts.jump.nothing);
     } catch (error) {
+      if (asked !== this.#asked) return;
       write(this.#said, texts.historyFailed(/** @type {Error} */ (error).message));
     }
   }

@@ -16,7 +16,6 @@ export class SettingsForm {
 
   /** @param {(settings: Settings) => void} onChange called at each change, not for what was remembered */
   constructor(onChange) {
-    this.#zone.value = UTC;
     this.#fill([UTC, recall("zone") ?? UTC]);
     // All of them are several hundred: when they are wanted.
     this.#zone.addEventListener("pointerdown", () => this.#fill(zones()), { once: true });
@@ -42,7 +41,7 @@ export class SettingsForm {
   /** @param {readonly string[]} names */
   #fill(names) {
     const chosen = this.#zone.value;
-    const options = [...new Set(names)].map(
+    const options = [...new Set([...names, chosen].filter(Boolean))].map(
       (name) => new Option(name === LOCAL ? texts.localZone(new Zone(LOCAL).label) : name, name),
     );
     this.#zone.replaceChildren(...options);

@@ -57,6 +57,9 @@ export function query([first, ...others], drawn = {}) {
   const named = new URLSearchParams(NAMES.map((name) => [name, first?.[name] ?? ""]));
   // Colons and commas are as good in a query as they are to read.
   const beside = others.map((view) => `&${BESIDE}=${NAMES.map((name) => encodeURIComponent(view[name])).join(":")}`);
-  const more = LOOKS.map((name) => (drawn[name] ? `&${name}=${drawn[name]}` : ""));
+  const more = LOOKS.map((name) => {
+    const parts = (drawn[name] ?? "").split(":");
+    return drawn[name] ? `&${name}=${parts.map((part) => part.split(",").map(encodeURIComponent).join()).join(":")}` : "";
+  });
   return `?${named}${beside.join("")}${more.join("")}`;
 }
