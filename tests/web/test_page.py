@@ -180,3 +180,12 @@ async def test_the_index_is_compressed_and_not_sent_again(folder: Path) -> None:
         assert (await client.get(path, headers={"If-None-Match": 'W/"another"'})).status_code == 200
     tags = {(await client.get(path)).headers["ETag"] for path in ("/", "/embed")}
     assert len(tags) == 2, "whoever may frame it from now on is told so"
+
+
+async def test_a_frame_is_told_from_the_page_before_any_script_runs(folder: Path) -> None:
+    (folder / "index.html").write_text('<!doctype html><html lang="en"><p>__STATIC__</p></html>')
+    app = Quart(__name__)
+    app.register_blueprint(page.blueprint(page.load(folder), Framers.of([])))
+    found = {path: await (await app.test_client().get(path)).get_data(as_text=True) for path in ("/", "/embed")}
+    assert "data-embedded" not in found["/"]
+    assert found["/embed"] == found["/"].replace("<html ", "<html data-embedded ")

@@ -69,33 +69,44 @@ def load(folder: Traversable | None = None) -> Site:
     return Site(index.decode().replace("__STATIC__", f"/static/{short}"), files, smaller, short)
 
 
-def blueprint(page: Site, framers: Framers) -> Blueprint:
-    """``/``, ``/embed`` and ``/static/<hash>/…``."""
-    routes = Blueprint("page", __name__)
-    plain = page.index.encode()
-    packed = gzip.compress(plain, 9, mtime=0)
+class _Index:
+    """An index and the policy it is sent with."""
 
-    async def index(policy: str) -> Response:
-        zipped = bool(request.accept_encodings["gzip"]) and len(packed) < len(plain)
-        answer = Response(packed if zipped else plain, content_type="text/html; charset=utf-8")
+    def __init__(self, html: str, policy: str) -> None:
+        self._plain = html.encode()
+        self._packed = gzip.compress(self._plain, 9, mtime=0)
+        self._policy = policy
+        # With the policy in it: a browser that has the page under another one shall get it anew.
+        self._tag = hashlib.sha256(policy.encode() + self._plain).hexdigest()[:16]
+
+    async def answer(self) -> Response:
+        """To the request that is being answered."""
+        zipped = bool(request.accept_encodings["gzip"]) and len(self._packed) < len(self._plain)
+        answer = Response(self._packed if zipped else self._plain, content_type="text/html; charset=utf-8")
         answer.headers["Cache-Control"] = "no-cache"
-        answer.headers["Content-Security-Policy"] = policy
+        answer.headers["Content-Security-Policy"] = self._policy
         answer.vary.add("Accept-Encoding")
-        # With the policy in it: a browser that has the page under another one shall get it anew. Weak, because it is that of
-        # the packed index too.
-        answer.set_etag(hashlib.sha256(policy.encode() + plain).hexdigest()[:16], weak=True)
+        answer.set_etag(self._tag, weak=True)  # weak, because it is that of the packed index too
         await answer.make_conditional(request)
         if zipped and answer.status_code == 200:
             answer.headers["Content-Encoding"] = "gzip"
         return answer
 
+
+def blueprint(page: Site, framers: Framers) -> Blueprint:
+    """``/``, ``/embed`` and ``/static/<hash>/…``."""
+    routes = Blueprint("page", __name__)
+    whole = _Index(page.index, CONTENT_SECURITY_POLICY)
+    # Said in the first line, so that nothing is drawn around the chart before a script can take it away.
+    embedded = _Index(page.index.replace("<html ", "<html data-embedded ", 1), _POLICY + framers.directive)
+
     @routes.get("/")
-    async def whole() -> Response:
-        return await index(CONTENT_SECURITY_POLICY)
+    async def index() -> Response:
+        return await whole.answer()
 
     @routes.get("/embed")
-    async def embedded() -> Response:
-        return await index(_POLICY + framers.directive)
+    async def embed() -> Response:
+        return await embedded.answer()
 
     @routes.get("/static/<digest>/<path:path>")
     async def static(digest: str, path: str) -> Response:

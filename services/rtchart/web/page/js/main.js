@@ -43,8 +43,7 @@ const RETRY = 2_000;
 const SECOND = 1_000;
 
 /** In a frame of somebody's page: one chart and its status, nothing around it. */
-const embedded = location.pathname.endsWith("/embed");
-document.documentElement.toggleAttribute("data-embedded", embedded);
+const embedded = document.documentElement.hasAttribute("data-embedded");
 fill(document);
 
 /** How often the symbols were asked for, or told: an answer counts when nothing came after its question. */

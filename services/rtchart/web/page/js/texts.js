@@ -137,6 +137,7 @@ export const texts = {
   localZone: (/** @type {string} */ name) => `This machine's: ${name}`,
   settingsTitle: "As you like it",
   zone: "Time zone",
+  months: ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
   swapped: "Red rises, green falls",
   spoken: "Read out the price",
   linked: "Same interval in all charts",

@@ -1,5 +1,7 @@
 /** Times as people write them, in the zone that they chose. Days and longer periods are UTC's everywhere: the exchange's. */
 
+import { texts } from "../texts.js";
+
 /** What stands for the zone of this machine. */
 export const LOCAL = "local";
 export const UTC = "UTC";
@@ -63,8 +65,8 @@ export class Zone {
     if (clock && (hour !== "00" || minute !== "00" || second !== "00")) {
       return second === "00" ? `${hour}:${minute}` : `${hour}:${minute}:${second}`;
     }
-    if (day !== "01") return `${MONTHS[Number(month) - 1]} ${Number(day)}`;
-    return month === "01" ? year : (MONTHS[Number(month) - 1] ?? "");
+    if (day !== "01") return `${texts.months[Number(month) - 1]} ${Number(day)}`;
+    return month === "01" ? year : (texts.months[Number(month) - 1] ?? "");
   }
 
   /**
@@ -93,8 +95,6 @@ export class Zone {
 
 /** The zones that this browser knows, UTC and the machine's own first. */
 export const zones = () => [UTC, LOCAL, ...Intl.supportedValuesOf("timeZone").filter((name) => name !== UTC)];
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /** @param {string | undefined} timeZone */
 const formatOf = (timeZone) =>
