@@ -140,7 +140,7 @@ describe("marks", () => {
     const storage = new Storage();
     const marks = storage.tab();
     let changes = 0;
-    marks.onChange = () => (changes += 1);
+    marks.watch(() => (changes += 1));
     assert.equal(marks.add(BTC, line("9.50")), "added");
     assert.equal(marks.add(BTC, alert("10.25", { from: "below" })), "added");
     assert.equal(marks.add(ETH, line("3")), "added");

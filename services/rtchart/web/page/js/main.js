@@ -9,6 +9,7 @@
 import { Api, ApiError, Unauthorized } from "./client/api.js";
 import { nowUs } from "./client/clock.js";
 import { Feed } from "./client/feed.js";
+import { symbolKey } from "./client/identity.js";
 import { exportCsv, exportPng } from "./export/export.js";
 import { ConnectionLog } from "./health/history.js";
 import { HealthView } from "./health/view.js";
@@ -50,7 +51,6 @@ fill(document);
 let asked = 0;
 /** @type {Map<string, Ticker>} */
 const tickers = new Map();
-const key = (/** @type {{ exchange: string, symbol: string }} */ { exchange, symbol }) => `${exchange}:${symbol}`;
 
 const api = new Api(document.baseURI, token);
 const meter = new LatencyMeter();
@@ -80,7 +80,7 @@ const feed = new Feed(
     },
     onPong: (sent, received, server) => meter.clock.add(sent, received, server),
     onTickers: (news) => {
-      for (const ticker of news) tickers.set(key(ticker), ticker);
+      for (const ticker of news) tickers.set(symbolKey(ticker), ticker);
       watchlist.update(news);
       alarm?.take(news);
       for (const panel of panels.all) tellTicker(panel);
@@ -211,7 +211,7 @@ function showActive() {
 
 /** @param {Panel} panel whose ticker may be another */
 function tellTicker(panel) {
-  const ticker = panel.shown && tickers.get(key(panel.shown));
+  const ticker = panel.shown && tickers.get(symbolKey(panel.shown));
   if (ticker) panel.ticker = ticker;
 }
 
@@ -233,7 +233,7 @@ function markAt({ shown, view }, price) {
 }
 
 function drawMarks() {
-  for (const { shown, view } of panels.all) if (shown) view.chart.lines.show(marks.of(key(shown)), view.chart.palette);
+  for (const { shown, view } of panels.all) if (shown) view.chart.lines.show(marks.of(symbolKey(shown)), view.chart.palette);
 }
 
 /**

@@ -1,5 +1,6 @@
 /** What is shown, and how: kept in the page's address, so that a link shows the same, and remembered by this browser. */
 
+import { symbolKey } from "./client/identity.js";
 import { recall, remember } from "./lib/memory.js";
 import { layoutFor } from "./panel/panels.js";
 import { choose } from "./shell/choose.js";
@@ -160,7 +161,7 @@ export class Session {
 
   /** @param {string} compare `exchange:symbol` */
   #isKnown(compare) {
-    return this.symbols.some(({ exchange, symbol }) => `${exchange}:${symbol}` === compare);
+    return this.symbols.some((info) => symbolKey(info) === compare);
   }
 
   /** @param {readonly Partial<View>[]} wishes */

@@ -1,6 +1,7 @@
 /** Subscriptions over the connection: what is wanted is subscribed again after each reconnect, and resumes where it was. */
 
 import { Connection } from "./connection.js";
+import { viewKey } from "./identity.js";
 
 /** @import { Status } from "./connection.js" */
 /** @import { CandleMessage, Frame, GapMessage, Message, RevisionMessage, Sample, SnapshotMessage, SymbolInfo, Ticker, View } from "./protocol.js" */
@@ -38,9 +39,6 @@ const REFUSED = 1_500;
  * @property {Map<ViewHandlers, boolean>} followers and whether each is live: it had a snapshot, and missed nothing since
  */
 
-/** @param {View} view */
-const key = ({ exchange, symbol, interval }) => `${exchange}:${symbol}:${interval}`;
-
 export class Feed {
   /** @type {Map<string, Following>} */
   #followed = new Map();
@@ -65,7 +63,7 @@ export class Feed {
    * @param {ViewHandlers} handlers
    */
   follow(view, handlers) {
-    const name = key(view);
+    const name = viewKey(view);
     const following = this.#followed.get(name) ?? {
       view,
       id: 0,
@@ -152,7 +150,7 @@ export class Feed {
       case "unsubscribed":
         return;
     }
-    const following = this.#followed.get(key(message));
+    const following = this.#followed.get(viewKey(message));
     if (!following) return; // it is no longer followed
     // Not at once: a server that is in trouble asks all its clients, and may ask again.
     if (message.op === "resync") return this.#subscribeLater(following, RESYNC);

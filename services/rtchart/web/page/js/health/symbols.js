@@ -1,5 +1,6 @@
 /** How whole each symbol is, as a table that can be filtered. */
 
+import { symbolKey } from "../client/identity.js";
 import { count } from "../lib/format.js";
 import { make, write } from "../lib/dom.js";
 import { texts, venue } from "../texts.js";
@@ -67,7 +68,7 @@ export class SymbolTable {
   #draw() {
     const { shown, more, lacking } = within(this.#rows, this.#filter.value, MOST);
     const focused = document.activeElement;
-    const keys = new Set(shown.map(({ symbol }) => key(symbol)));
+    const keys = new Set(shown.map(({ symbol }) => symbolKey(symbol)));
     for (const [name, { row }] of this.#drawn) {
       if (keys.has(name)) continue;
       row.remove();
@@ -86,7 +87,7 @@ export class SymbolTable {
 
   /** @param {Row} row */
   #write({ symbol, condition, age }) {
-    const name = key(symbol);
+    const name = symbolKey(symbol);
     let drawn = this.#drawn.get(name);
     if (!drawn) this.#drawn.set(name, (drawn = this.#make(symbol)));
     drawn.symbol = symbol;
@@ -123,6 +124,3 @@ export class SymbolTable {
     return drawn;
   }
 }
-
-/** @param {SymbolHealth} symbol */
-const key = ({ exchange, symbol }) => `${exchange}:${symbol}`;

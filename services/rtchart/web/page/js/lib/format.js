@@ -81,6 +81,17 @@ export function changePercent(from, to) {
 }
 
 /**
+ * Which way a price went, as the style sheet has it; empty: nowhere.
+ * @param {string} from
+ * @param {string} to
+ * @returns {"up" | "down" | ""}
+ */
+export function direction(from, to) {
+  const percent = changePercent(from, to) ?? 0;
+  return percent > 0 ? "up" : percent < 0 ? "down" : "";
+}
+
+/**
  * A latency in as few digits as tell something: `4.2 ms`, `38 ms`, `1.4 s`.
  * @param {number} ms
  */

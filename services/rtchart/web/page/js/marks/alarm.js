@@ -1,5 +1,6 @@
 /** Rings the alerts whose price is reached. */
 
+import { symbolKey } from "../client/identity.js";
 import { decimals, price } from "../lib/format.js";
 import { texts, venue } from "../texts.js";
 import { crossed, side } from "./crossing.js";
@@ -76,7 +77,7 @@ export class Alarm {
     if (crossed(alert, ticker.price)) void this.#ring(alert, ticker);
     else if (alert.from === undefined) {
       const from = side(alert, ticker.price);
-      if (from) this.marks.change(`${ticker.exchange}:${ticker.symbol}`, alert, { from });
+      if (from) this.marks.change(symbolKey(ticker), alert, { from });
     }
   }
 
@@ -85,7 +86,7 @@ export class Alarm {
    * @param {Ticker} ticker
    */
   async #ring(alert, { exchange, symbol, price: last }) {
-    const key = `${exchange}:${symbol}`;
+    const key = symbolKey({ exchange, symbol });
     const id = `${key} ${idOf(alert)}`;
     if (this.#ringing.has(id)) return;
     this.#ringing.add(id);

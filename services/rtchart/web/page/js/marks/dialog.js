@@ -1,5 +1,6 @@
 /** The lines and alerts of a symbol: made and taken away. */
 
+import { symbolKey } from "../client/identity.js";
 import { find, make, write } from "../lib/dom.js";
 import { decimals, price } from "../lib/format.js";
 import { Zone } from "../lib/zone.js";
@@ -65,7 +66,7 @@ export class MarksDialog {
   }
 
   get #symbol() {
-    return `${this.#shown.exchange}:${this.#shown.symbol}`;
+    return symbolKey(this.#shown);
   }
 
   /** @param {Wanted} wanted */

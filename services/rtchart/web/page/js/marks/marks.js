@@ -25,8 +25,6 @@ export const MOST = { symbol: 20, all: 200 };
 export const idOf = ({ kind, price }) => `${kind} ${price}`;
 
 export class Marks {
-  /** Somebody else is told of changes by `watch`. */
-  onChange = () => {};
   /** @type {Map<string, readonly Mark[]>} by `exchange:symbol` */
   #all = new Map();
   /** @type {(() => void)[]} */
@@ -136,7 +134,7 @@ export class Marks {
   }
 
   #tell() {
-    for (const listener of [...this.#watchers, this.onChange]) listener();
+    for (const listener of [...this.#watchers]) listener();
   }
 }
 

@@ -47,7 +47,7 @@ export class Card {
   showPrice(price, ticker, precision) {
     write(this.#price, price ? format.price(price, precision) : "–");
     write(this.#change, price && ticker ? format.change(ticker.open, price) : "");
-    this.#change.dataset.direction = price && ticker ? direction(ticker.open, price) : "";
+    this.#change.dataset.direction = price && ticker ? format.direction(ticker.open, price) : "";
   }
 
   /**
@@ -75,7 +75,7 @@ export class Card {
     const from = candle && (before?.close ?? candle.open);
     this.#write("move", candle && from ? format.change(from, candle.close) : "–");
     const move = this.#fields.get("move");
-    if (move) move.dataset.direction = candle && from ? direction(from, candle.close) : "";
+    if (move) move.dataset.direction = candle && from ? format.direction(from, candle.close) : "";
     this.#write("volume", candle ? format.compact(candle.volume) : "–");
     this.#write("trades", candle ? format.compact(candle.trades) : "–");
     const mark = candle?.source === "venue" ? texts.card.venueMark : "";
@@ -107,15 +107,6 @@ export class Card {
     const field = this.#fields.get(name);
     if (field) write(field, text);
   }
-}
-
-/**
- * @param {string} from
- * @param {string} to
- */
-function direction(from, to) {
-  const percent = format.changePercent(from, to) ?? 0;
-  return percent > 0 ? "up" : percent < 0 ? "down" : "";
 }
 
 /**

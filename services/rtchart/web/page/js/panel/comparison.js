@@ -2,6 +2,7 @@
 
 import { LineSeries } from "../../vendor/lightweight-charts.mjs";
 import { barTime } from "../chart/bars.js";
+import { viewKey } from "../client/identity.js";
 import { onFrame } from "../lib/frame.js";
 import { Timeline } from "./timeline.js";
 
@@ -10,9 +11,6 @@ import { Timeline } from "./timeline.js";
 /** @import { Change } from "../client/store.js" */
 /** @import { Source } from "./timeline.js" */
 /** @import { ChartView } from "./view.js" */
-
-/** @param {View} view */
-const key = ({ exchange, symbol, interval }) => `${exchange}:${symbol}:${interval}`;
 
 export class Comparison {
   /** @type {Timeline | null} */
@@ -35,7 +33,7 @@ export class Comparison {
   /** @param {View | null} other `null`: none */
   show(other) {
     const before = this.timeline?.view;
-    if (other && before && key(other) === key(before)) return;
+    if (other && before && viewKey(other) === viewKey(before)) return;
     this.close();
     if (!other) return;
     const soon = () => this.#drawSoon();

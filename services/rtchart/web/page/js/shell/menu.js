@@ -1,5 +1,6 @@
 /** How the view is drawn: the style of the prices, their scale, and the indicators, each with its settings. */
 
+import { symbolKey } from "../client/identity.js";
 import { find, make } from "../lib/dom.js";
 import { KINDS, MOST, read, usual, within, written } from "../chart/studies.js";
 import { SCALES, STYLES, among } from "../chart/styles.js";
@@ -80,9 +81,7 @@ export class Menu {
 
   /** @param {readonly SymbolInfo[]} symbols that can be compared with */
   set symbols(symbols) {
-    this.#symbols.replaceChildren(
-      ...symbols.map(({ exchange, symbol }) => new Option(venue(exchange), `${exchange}:${symbol}`)),
-    );
+    this.#symbols.replaceChildren(...symbols.map((info) => new Option(venue(info.exchange), symbolKey(info))));
   }
 
   open() {

@@ -1,5 +1,6 @@
 /** A symbol of the list, and all that is known of it. No DOM. */
 
+import { symbolKey } from "../client/identity.js";
 import { decimals } from "../lib/format.js";
 
 /** @import { SymbolInfo, Ticker } from "../client/protocol.js" */
@@ -17,15 +18,12 @@ import { decimals } from "../lib/format.js";
  * @property {boolean} changed whether something came that is not drawn yet
  */
 
-/** @param {{ exchange: string, symbol: string }} identity */
-export const keyOf = ({ exchange, symbol }) => `${exchange}:${symbol}`;
-
 /**
  * @param {SymbolInfo} info
  * @returns {Entry}
  */
 export const entry = (info) => ({
-  key: keyOf(info),
+  key: symbolKey(info),
   info,
   listed: 0,
   ticker: null,

@@ -6,7 +6,6 @@ import { texts, venue } from "../texts.js";
 import { freshness } from "./entry.js";
 import { path, trend } from "./spark.js";
 
-/** @import { Ticker } from "../client/protocol.js" */
 /** @import { Entry } from "./entry.js" */
 
 const WIDTH = 40;
@@ -65,7 +64,7 @@ export class Row {
     write(this.#change, ticker ? format.change(ticker.open, ticker.price) : "");
     const volume = ticker ? texts.volume(format.compact(ticker.volume)) : "";
     write(this.#detail, texts.watchlist.statuses[info.status] ?? (venues ? venue(info.exchange) : volume));
-    const direction = ticker ? directionOf(ticker) : "";
+    const direction = ticker ? format.direction(ticker.open, ticker.price) : "";
     if (this.item.dataset.direction !== direction) this.item.dataset.direction = direction;
     this.#drawSpark(entry);
     this.age(entry, now);
@@ -91,10 +90,4 @@ export class Row {
     const went = spark ? trend(spark.closes) : "";
     if (this.#spark.dataset.trend !== went) this.#spark.dataset.trend = went;
   }
-}
-
-/** @param {Ticker} ticker */
-function directionOf({ open, price }) {
-  const percent = format.changePercent(open, price) ?? 0;
-  return percent > 0 ? "up" : percent < 0 ? "down" : "";
 }

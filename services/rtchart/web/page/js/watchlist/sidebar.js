@@ -3,10 +3,10 @@
  * new tab works too.
  */
 
+import { symbolKey } from "../client/identity.js";
 import { find, write } from "../lib/dom.js";
 import { onFrame } from "../lib/frame.js";
 import { texts } from "../texts.js";
-import { keyOf } from "./entry.js";
 import { step } from "./place.js";
 import { Row } from "./row.js";
 import { VirtualRows } from "./rows.js";
@@ -89,10 +89,10 @@ export class Sidebar {
 
   /** @param {readonly View[]} views what the charts show, the active one first */
   set shown(views) {
-    this.#marks = new Map(views.map((view) => [keyOf(view), "beside"]));
+    this.#marks = new Map(views.map((view) => [symbolKey(view), "beside"]));
     const [active] = views;
-    if (active) this.#marks.set(keyOf(active), "active");
-    if (active && !this.#list.contains(document.activeElement)) this.rows.stop = keyOf(active);
+    if (active) this.#marks.set(symbolKey(active), "active");
+    if (active && !this.#list.contains(document.activeElement)) this.rows.stop = symbolKey(active);
     this.#bindAll();
     this.#reveal();
   }

@@ -1,6 +1,7 @@
 /** All symbols there are, with what is known of each, in an order that follows the prices. No DOM. */
 
-import { entry, keyOf } from "./entry.js";
+import { symbolKey } from "../client/identity.js";
+import { entry } from "./entry.js";
 import { SORTS, isLive, matching, sorted } from "./sort.js";
 import { advance } from "./spark.js";
 
@@ -63,7 +64,7 @@ export class Symbols {
     const before = this.#entries;
     this.#entries = new Map();
     symbols.forEach((info, listed) => {
-      const known = before.get(keyOf(info)) ?? entry(info);
+      const known = before.get(symbolKey(info)) ?? entry(info);
       this.#entries.set(known.key, Object.assign(known, { info, listed, changed: true }));
     });
     this.venues = new Set(symbols.map(({ exchange }) => exchange)).size > 1;
@@ -75,7 +76,7 @@ export class Symbols {
   /** @param {readonly Ticker[]} tickers */
   update(tickers) {
     for (const ticker of tickers) {
-      const entry = this.#entries.get(keyOf(ticker));
+      const entry = this.#entries.get(symbolKey(ticker));
       if (!entry) continue;
       entry.ticker = ticker;
       entry.changed = true;

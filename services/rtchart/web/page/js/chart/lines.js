@@ -2,11 +2,11 @@
 
 import { LineStyle } from "../../vendor/lightweight-charts.mjs";
 import { texts } from "../texts.js";
-import { idOf } from "./marks.js";
+import { idOf } from "../marks/marks.js";
 
 /** @import { IPriceLine, ISeriesApi, SeriesType } from "../../vendor/lightweight-charts.mjs" */
 /** @import { Palette } from "../shell/theme.js" */
-/** @import { Mark } from "./marks.js" */
+/** @import { Mark } from "../marks/marks.js" */
 
 export class Lines {
   /** @type {ISeriesApi<SeriesType> | undefined} which has the lines */
