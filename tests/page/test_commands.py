@@ -27,7 +27,7 @@ async def test_the_palette_finds_symbols_and_commands(stage: Stage, page: Page) 
     await page.keyboard.type("link")
     await expect(page.locator('#palette-list [aria-selected="true"] span')).to_have_text("LINKUSDT")
     await page.keyboard.press("Enter")
-    await until(page, "r.shown().symbol === 'LINKUSDT'")
+    await until(page, "r.shown()?.symbol === 'LINKUSDT'")
     await page.locator("#filter").focus()
     await page.keyboard.press("ControlOrMeta+k")  # from an input too
     await page.keyboard.type("side by side")

@@ -77,14 +77,14 @@ async def test_another_style_leaves_the_view_where_it_is(stage: Stage, page: Pag
 async def test_the_way_back_is_drawn_as_it_was(stage: Stage, page: Page) -> None:
     await opened(page, stage, "?symbol=BTCUSDT&style=line")
     await page.click('#symbols a[data-key="binance:ETHUSDT"]')
-    await until(page, "r.shown().symbol === 'ETHUSDT' && r.bars().length >= 400")
+    await until(page, "r.shown()?.symbol === 'ETHUSDT' && r.bars().length >= 400")
     await page.click("#display-open")
     await page.get_by_role("button", name="RSI", exact=True).click()
     await page.get_by_label("Prices").select_option("Area")
     await until(page, "r.look()[0] === 'Area' && r.indicators().length === 1")
     await page.keyboard.press("Escape")
     await page.go_back()
-    await until(page, "r.shown().symbol === 'BTCUSDT' && r.look()[0] === 'Line' && r.indicators().length === 0")
+    await until(page, "r.shown()?.symbol === 'BTCUSDT' && r.look()[0] === 'Line' && r.indicators().length === 0")
     # A link that says nothing of it shows what is usual, whatever this browser remembers.
     await visit(page, f"{stage.url}?symbol=SOLUSDT&interval=5m")
     await until(page, "r.shown()?.symbol === 'SOLUSDT' && r.look()[0] === 'Candlestick' && r.indicators().length === 0")
@@ -113,7 +113,7 @@ async def test_style_and_scale_are_chosen_and_remembered(stage: Stage, page: Pag
     await page.keyboard.press("Escape")
     await expect(page.locator("#display")).to_be_hidden()
     await page.click('#symbols a[data-key="binance:ETHUSDT"]')
-    await until(page, "r.shown().symbol === 'ETHUSDT' && r.bars().length >= 400")
+    await until(page, "r.shown()?.symbol === 'ETHUSDT' && r.bars().length >= 400")
     assert page.url.endswith("&style=area&scale=percent")
 
     await visit(page, stage.url)

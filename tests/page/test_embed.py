@@ -66,14 +66,14 @@ async def test_a_chart_in_a_frame_is_a_chart_and_nothing_else(stage: Stage, page
         # What is done in it is no step of the page around it, and nothing that this browser remembers.
         steps = await page.evaluate("() => history.length")
         await frame.locator('.intervals button[value="1h"]').click()
-        await frame.wait_for_function("() => rtchart.shown().interval === '1h' && rtchart.candles().length >= 400")
+        await frame.wait_for_function("() => rtchart.shown()?.interval === '1h' && rtchart.candles().length >= 400")
         assert await page.evaluate("() => history.length") == steps
         await frame.locator("#chart").focus()
         await page.keyboard.press("4")
         await page.keyboard.press("k")
         assert await frame.evaluate("() => rtchart.charts().length") == 1
     await visit(page, stage.url)
-    await until(page, "r.shown().interval === '1m' && r.look()[0] === 'Candlestick'")
+    await until(page, "r.shown()?.interval === '1m' && r.look()[0] === 'Candlestick'")
 
 
 async def test_a_page_of_ones_own_has_live_candles_from_the_client_alone(stage: Stage, page: Page) -> None:

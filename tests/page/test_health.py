@@ -136,7 +136,7 @@ async def test_symbols_are_told_of_worst_first(stage: Stage, page: Page) -> None
     await page.fill("#health-filter", "sol")
     await rows.locator("button").click()
     await expect(page.locator("#health")).to_be_hidden()
-    await until(page, "r.shown().symbol === 'SOLUSDT'")
+    await until(page, "r.shown()?.symbol === 'SOLUSDT'")
 
 
 async def test_news_of_a_symbol_take_no_focus_away(stage: Stage, page: Page) -> None:

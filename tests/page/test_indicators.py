@@ -81,7 +81,7 @@ async def test_they_are_chosen_changed_and_removed(stage: Stage, page: Page) -> 
     await page.keyboard.press("Escape")
     await expect(page.locator("#display")).to_be_hidden()
     await page.click('#symbols a[data-key="binance:ETHUSDT"]')
-    await until(page, "r.shown().symbol === 'ETHUSDT' && r.candles().length >= 400 && r.indicators()[0].data.length >= 400")
+    await until(page, "r.shown()?.symbol === 'ETHUSDT' && r.candles().length >= 400 && r.indicators()[0].data.length >= 400")
     assert page.url.endswith("&indicators=ema:2")
 
     # Whoever comes back finds them again; a link says otherwise.

@@ -122,14 +122,14 @@ async def test_the_whole_way_to_the_eye(running: Pipeline, page: Page) -> None:
 
     # Another symbol, other intervals.
     await page.click('#symbols a[data-key="sim:ETHUSDT"]')
-    await until(page, "r.shown().symbol === 'ETHUSDT' && r.candles().length >= 500")
+    await until(page, "r.shown()?.symbol === 'ETHUSDT' && r.candles().length >= 500")
     await moved(page)
     await page.click('.intervals button[value="1h"]')
-    await until(page, "r.shown().interval === '1h' && r.candles().length >= 500")
+    await until(page, "r.shown()?.interval === '1h' && r.candles().length >= 500")
     assert all(candle["open_time"] % HOUR == 0 for candle in await inspect(page, "candles()"))
     await moved(page)
     await page.click('.intervals button[value="1s"]')
-    await until(page, "r.shown().interval === '1s' && r.candles().length >= 3")
+    await until(page, "r.shown()?.interval === '1s' && r.candles().length >= 3")
     await moved(page)
 
 

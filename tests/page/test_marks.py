@@ -75,11 +75,11 @@ async def test_a_line_is_made_drawn_kept_and_taken_away(stage: Stage, page: Page
     await until(page, "r.look()[0] === 'Area' && r.lines().join() === '97500.5,96000'")
     await page.keyboard.press("Escape")
     await page.click('#symbols a[data-key="binance:ETHUSDT"]')
-    await until(page, "r.shown().symbol === 'ETHUSDT' && r.lines().length === 0")
+    await until(page, "r.shown()?.symbol === 'ETHUSDT' && r.lines().length === 0")
     await page.reload()
     await until(page, "r.shown()?.symbol === 'ETHUSDT'")
     await page.click('#symbols a[data-key="binance:BTCUSDT"]')
-    await until(page, "r.shown().symbol === 'BTCUSDT' && r.lines().join() === '97500.5,96000'")
+    await until(page, "r.shown()?.symbol === 'BTCUSDT' && r.lines().join() === '97500.5,96000'")
 
     # With the keyboard alone: the next one has the focus then.
     await page.click("#marks-open")
@@ -163,7 +163,7 @@ async def test_a_toast_stays_until_it_is_dismissed_or_its_symbol_is_shown(stage:
     await page.keyboard.press("Escape")
     await armed(page)
     await page.click('#symbols a[data-key="binance:ETHUSDT"]')
-    await until(page, "r.shown().symbol === 'ETHUSDT' && r.candles().length >= 400")
+    await until(page, "r.shown()?.symbol === 'ETHUSDT' && r.candles().length >= 400")
     await page.click("#marks-open")  # the alerts of others are there too
     await expect(page.locator("#marks-own")).to_have_text("None yet.")
     await expect(page.locator("#marks-others li")).to_have_count(2)
@@ -179,7 +179,7 @@ async def test_a_toast_stays_until_it_is_dismissed_or_its_symbol_is_shown(stage:
     await expect(page.locator(".toast")).to_have_count(1)
     await expect(page.locator(".toast button.icon")).to_be_focused()
     await page.get_by_role("button", name="Show: BTCUSDT reached 150,000.00").click()
-    await until(page, "r.shown().symbol === 'BTCUSDT'")
+    await until(page, "r.shown()?.symbol === 'BTCUSDT'")
     await expect(page.locator(".toast")).to_have_count(0)
 
 
@@ -242,14 +242,14 @@ async def test_the_system_is_told_too_when_it_may_be(stage: Stage, page: Page) -
     await page.keyboard.press("Escape")
     await armed(page)
     await page.click('#symbols a[data-key="binance:ETHUSDT"]')
-    await until(page, "r.shown().symbol === 'ETHUSDT'")
+    await until(page, "r.shown()?.symbol === 'ETHUSDT'")
     await ticks(stage, "BTCUSDT", BEYOND)
     await expect(page.locator(".toast")).to_have_count(1)
     [[title, options]] = await page.evaluate("() => window.notified.map(([title, options]) => [title, options])")
     assert title == "BTCUSDT reached 150,000.00"
     assert options == {"body": "Binance, now 150,000.50", "tag": "binance:BTCUSDT alert 150000"}
     await page.evaluate("() => void window.notified[0][2].dispatchEvent(new Event('click'))")
-    await until(page, "r.shown().symbol === 'BTCUSDT' && window.notified[0][2].closed")
+    await until(page, "r.shown()?.symbol === 'BTCUSDT' && window.notified[0][2].closed")
 
 
 @pytest.mark.parametrize(

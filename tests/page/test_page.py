@@ -35,7 +35,7 @@ async def test_the_scales_speak_of_prices_and_of_volumes(stage: Stage, page: Pag
     await opened(page, stage)
     await until(page, f"{formats}.join() === '1,234.50,1.23M'")
     await page.click('#symbols a[data-key="binance:PEPEUSDT"]')
-    await until(page, "r.shown().symbol === 'PEPEUSDT' && r.formatted(0.00000512) === '0.00000512'")
+    await until(page, "r.shown()?.symbol === 'PEPEUSDT' && r.formatted(0.00000512) === '0.00000512'")
 
 
 async def test_live_candles_move(stage: Stage, page: Page) -> None:
@@ -58,9 +58,9 @@ async def test_the_sidebar_shows_prices_and_changes(stage: Stage, page: Page) ->
 async def test_another_symbol_and_interval_are_shown_and_in_the_address(stage: Stage, page: Page) -> None:
     await opened(page, stage)
     await page.click('#symbols a[data-key="binance:ETHUSDT"]')
-    await until(page, "r.shown().symbol === 'ETHUSDT' && r.candles().length >= 400")
+    await until(page, "r.shown()?.symbol === 'ETHUSDT' && r.candles().length >= 400")
     await page.click('.intervals button[value="1h"]')
-    await until(page, "r.shown().interval === '1h' && r.candles().length >= 400")
+    await until(page, "r.shown()?.interval === '1h' && r.candles().length >= 400")
     times = [candle["open_time"] for candle in await inspect(page, "candles()")]
     assert all(time % HOUR == 0 for time in times)
     assert "symbol=ETHUSDT" in page.url and "interval=1h" in page.url
@@ -70,7 +70,7 @@ async def test_another_symbol_and_interval_are_shown_and_in_the_address(stage: S
     assert unsubscribed == ["BTCUSDT", "ETHUSDT"]
 
     await page.go_back()
-    await until(page, "r.shown().interval === '1m' && r.shown().symbol === 'ETHUSDT' && r.candles().length >= 400")
+    await until(page, "r.shown()?.interval === '1m' && r.shown()?.symbol === 'ETHUSDT' && r.candles().length >= 400")
 
 
 async def test_a_link_shows_the_same_chart(stage: Stage, page: Page) -> None:
@@ -157,7 +157,7 @@ async def test_the_buttons_are_the_intervals_of_the_symbol_that_is_shown(stage: 
     await stage.send({"op": "symbols", "symbols": [others]})
     await expect(page.locator("#symbols li")).to_have_count(1)
     await page.click('.intervals button[value="3m"]')
-    await until(page, "r.shown().symbol === 'ETHUSDT' && r.shown().interval === '3m' && r.candles().length >= 400")
+    await until(page, "r.shown()?.symbol === 'ETHUSDT' && r.shown()?.interval === '3m' && r.candles().length >= 400")
 
 
 async def test_a_tab_that_wakes_up_with_a_dead_connection_resumes(stage: Stage, page: Page) -> None:
@@ -240,12 +240,12 @@ async def test_the_filter_and_the_keyboard(stage: Stage, page: Page) -> None:
     await page.keyboard.type("sol")
     await expect(page.locator("#symbols li:visible")).to_have_count(1)
     await page.keyboard.press("Enter")
-    await until(page, "r.shown().symbol === 'SOLUSDT'")
+    await until(page, "r.shown()?.symbol === 'SOLUSDT'")
     await page.keyboard.press("Escape")
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("Enter")
-    await until(page, "r.shown().symbol === 'ETHUSDT'")
+    await until(page, "r.shown()?.symbol === 'ETHUSDT'")
     await page.keyboard.press("/")
     await page.keyboard.type("nothing like it")
     await expect(page.locator("#symbols-note")).to_have_text("No symbol matches.")
@@ -282,7 +282,7 @@ async def test_a_phone_has_the_whole_chart_and_a_drawer(stage: Stage, page: Page
     await page.click("#sidebar-open")
     await page.click('#symbols a[data-key="binance:XRPUSDT"]')
     await expect(page.locator("#sidebar")).to_be_hidden()
-    await until(page, "r.shown().symbol === 'XRPUSDT'")
+    await until(page, "r.shown()?.symbol === 'XRPUSDT'")
     await expect(page.locator(".attribution")).to_be_visible()
     await expect(page.locator('.attribution a[href="https://www.tradingview.com/"]').first).to_be_visible()
     axis = await page.locator("#chart tr td:last-child").first.bounding_box()

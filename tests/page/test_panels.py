@@ -59,7 +59,7 @@ async def test_a_link_shows_the_same_charts_and_they_are_remembered(stage: Stage
 async def test_a_link_does_not_change_what_is_remembered(stage: Stage, page: Page) -> None:
     await opened(page, stage)
     await page.click('#symbols a[data-key="binance:SOLUSDT"]')
-    await until(page, "r.shown().symbol === 'SOLUSDT'")
+    await until(page, "r.shown()?.symbol === 'SOLUSDT'")
     await visit(page, f"{stage.url}?symbol=ETHUSDT&style=line")
     await until(page, "r.shown()?.symbol === 'ETHUSDT' && r.candles().length >= 400")
     await visit(page, stage.url)

@@ -62,7 +62,7 @@ async def test_a_token_is_asked_for_once(guarded: Running, page: Page) -> None:
     await expect(dialog).to_be_hidden()
     await expect(page.locator("#symbols li")).to_have_count(1)
     await expect(page.locator("#status-connection")).to_contain_text("Live")
-    await until(page, "r.shown().symbol === 'BTCUSDT'")
+    await until(page, "r.shown()?.symbol === 'BTCUSDT'")
     forgive(page)
 
     await page.reload()

@@ -210,7 +210,7 @@ async def test_what_a_text_begins_is_found_first(stage: Stage, page: Page) -> No
     assert await names(page) == ["BTCUSDT", "WBTC", "ETHBTC"]
     await expect(page.locator("#symbol-count")).to_have_text("3 / 4")
     await page.keyboard.press("Enter")
-    await until(page, "r.shown().symbol === 'BTCUSDT'")
+    await until(page, "r.shown()?.symbol === 'BTCUSDT'")
     await page.keyboard.press("Escape")
     assert await names(page) == stage.symbols
 
@@ -281,7 +281,7 @@ async def test_the_keyboard_leads_through_many_symbols(many: Stage, page: Page) 
     await page.keyboard.press("PageUp")
     await focused("S0060USDT")
     await page.keyboard.press("Enter")
-    await until(page, "r.shown().symbol === 'S0060USDT'")
+    await until(page, "r.shown()?.symbol === 'S0060USDT'")
     await expect(page.locator("#symbols a[aria-current=page]")).to_have_attribute("data-key", "binance:S0060USDT")
     await page.keyboard.press("Home")
     await page.keyboard.press("ArrowUp")
