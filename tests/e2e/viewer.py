@@ -17,6 +17,8 @@ from tests.e2e.release import Release
 
 PAUSE = 0.3
 """Seconds between two tries to connect."""
+AGAIN = 1.0
+"""Seconds between two questions for what was repaired: it is told when Kafka has it, and stored a little later."""
 
 
 class Viewer:
@@ -29,6 +31,8 @@ class Viewer:
         """With which each socket was closed; 1006: it broke."""
         self.story: list[str] = []
         """What happened to it besides candles, for who has to find out why it lacks some."""
+        self._repaired: set[int] = set()
+        """Seconds of gaps that were told as repaired."""
         self._url = f"{release.web.ws}/ws"
 
     async def watch(self) -> None:
@@ -36,12 +40,15 @@ class Viewer:
         while True:
             with suppress(OSError, InvalidHandshake, TimeoutError):
                 async with connect(self._url, max_size=None, open_timeout=5, ping_interval=5, ping_timeout=10) as socket:
+                    asking = asyncio.create_task(self._ask(socket))
                     try:
                         await self._subscribe(socket)
                         async for text in socket:
                             await self._take(socket, json.loads(text)["messages"])
                     except ConnectionClosed:
                         pass
+                    finally:
+                        asking.cancel()
                     self.codes.append(socket.close_code or 1006)
                     self.story.append(f"{now_ms()} closed with {self.codes[-1]}")
             await asyncio.sleep(PAUSE)
@@ -49,6 +56,14 @@ class Viewer:
     async def _subscribe(self, socket: Any) -> None:
         request = {"op": "subscribe", "exchange": "sim", "symbol": self.symbol, "interval": "1s", "limit": 1000}
         await socket.send(json.dumps(request | ({"since": self._whole_until()} if self.candles else {})))
+
+    async def _ask(self, socket: Any) -> None:
+        """As long as it lacks something that was repaired, as the page does."""
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(AGAIN)
+                if self.candles and any(time not in self.candles for time in self._repaired if time > min(self.candles)):
+                    await self._subscribe(socket)
 
     def _whole_until(self) -> int:
         """The last second before the first that it lacks."""
@@ -69,6 +84,7 @@ class Viewer:
                     self.candles[message["candle"]["open_time"]] = message["candle"]
                 case "gap" if message["gap"]["state"] == "repaired":
                     # Later than 45 s after its minute, a second is not pushed by itself.
+                    self._repaired |= set(range(message["gap"]["start"], message["gap"]["end"], SECOND))
                     await self._subscribe(socket)
                 case "resync" | "error":
                     # A web that has just started does not know the symbols yet.
