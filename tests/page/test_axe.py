@@ -33,7 +33,7 @@ async def found(page: Page) -> list[str]:
 
 async def four(page: Page) -> None:
     await page.click('#charts button[value="4"]')
-    await until(page, "r.charts().length === 4 && r.charts().every((_, at) => r.candlesOf(at).length >= 400)")
+    await until(page, "r.charts().length === 4 && r.charts().every((_, at) => r.candlesOf(at)?.length >= 400)")
 
 
 def dialog(key: str, name: str) -> Callable[[Page], Awaitable[None]]:
