@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import itertools
 import shutil
 import statistics
 from collections.abc import Sequence
@@ -37,7 +36,6 @@ async def opened(browser: Browser, stage: Stage) -> tuple[Page, CDPSession]:
     context = await browser.new_context(viewport={"width": 1360, "height": 820})
     page = await context.new_page()
     session = await context.new_cdp_session(page)
-    await session.send("Network.enable")
     await session.send("Performance.enable", {"timeDomain": "threadTicks"})
     await visit(page, stage.url)
     await until(page, "r.candles().length >= 400")
@@ -186,22 +184,24 @@ async def heap(browser: Browser, stage: Stage, updates: int) -> None:
     """The heap after a tenth of the updates, and after all."""
     page, session = await opened(browser, stage)
     await session.send("HeapProfiler.enable")
-    sent = itertools.count()
-    sizes = {}
-    for part in range(1, 11):
-        for _ in range(updates // 10 // BURST):
-            await stage.send(*[update("BTCUSDT", next(sent)) for _ in range(BURST)])
-        last = BURST * (updates // 10 // BURST) * part - 1
-        await until(page, "r.candles().at(-1).trades === a", last)
+    sizes = []
+    sent = 0
+    for until_here in (updates // 10, updates):
+        while sent < until_here:
+            await stage.send(*[update("BTCUSDT", sent + number) for number in range(BURST)])
+            sent += BURST
+            if sent % (20 * BURST) == 0:  # a page that is behind is waited for
+                await until(page, "r.candles().at(-1).trades === a", sent - 1)
+        await until(page, "r.candles().at(-1).trades === a", sent - 1)
         for _ in range(3):
             await session.send("HeapProfiler.collectGarbage")
         usage = await session.send("Runtime.getHeapUsage")
-        nodes = await session.send("Memory.getDOMCounters")
-        sizes[part] = (usage["usedSize"] / 1e6, nodes["nodes"], nodes["jsEventListeners"])
-    first, last_size = sizes[1], sizes[10]
+        counts = await session.send("Memory.getDOMCounters")
+        sizes.append((usage["usedSize"] / 1e6, counts["nodes"], counts["jsEventListeners"]))
+    first, last = sizes
     print(
-        f"heap after {updates // 10} updates {first[0]:.1f} MB, after {updates} {last_size[0]:.1f} MB; "
-        f"nodes {first[1]} and {last_size[1]}, listeners {first[2]} and {last_size[2]}"
+        f"heap after {updates // 10} updates {first[0]:.1f} MB, after {updates} {last[0]:.1f} MB; "
+        f"nodes {first[1]} and {last[1]}, listeners {first[2]} and {last[2]}"
     )
     await page.context.close()
 

@@ -93,7 +93,7 @@ def test() -> None:
     run(node()[0], "--test", *sorted((ROOT / "tests" / "page").glob("*.test.js")))
 
 
-PRETTIER = ("services/rtchart/web/page", "tests/page", "package.json", "tsconfig.json")
+PRETTIER = ("services/rtchart/web/page", "tests/page", "examples", "package.json", "tsconfig.json")
 VERBS = {
     "vendor": (vendor,),
     "assemble": (assemble,),

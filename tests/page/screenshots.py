@@ -52,11 +52,12 @@ def troubled() -> Stage:
     return stage
 
 
-async def ready(page: Page) -> None:
-    """Live candles have been painted, and the list has its prices."""
+async def ready(page: Page, listed: bool = True) -> None:
+    """Live candles have been painted, and, where the list is in sight, it has its lines."""
     await page.wait_for_function("() => window.rtchart?.candles().length > 20")
     await page.wait_for_function("() => /\\d/.test(document.querySelector('#status-latency').textContent)")
-    await page.wait_for_function("() => document.querySelector('#symbols .spark path[d]') !== null")
+    if listed:
+        await page.wait_for_function("() => document.querySelector('#symbols .spark path[d]') !== null")
 
 
 async def four(page: Page, stage: Stage | None) -> None:
@@ -101,16 +102,12 @@ async def shoot(browser: Browser, url: str, size: str, scheme: Any) -> None:
     """One picture, and on a phone one of the list too."""
     page = await browser.new_page(viewport=SIZES[size], color_scheme=scheme, device_scale_factor=2 if size == "phone" else 1)
     await visit(page, f"{url}?indicators=sma:20,rsi:14" if size == "desktop" else url)
-    await page.wait_for_function("() => window.rtchart?.candles().length > 20")
-    await page.wait_for_function("() => /\\d/.test(document.querySelector('#status-latency').textContent)")
+    await ready(page, listed=size == "desktop")
+    await save(page, f"{size}-{scheme}")
     if size == "phone":
-        await save(page, f"{size}-{scheme}")
         await page.click("#sidebar-open")
         await ready(page)
         await save(page, f"{size}-{scheme}-symbols")
-    else:
-        await ready(page)
-        await save(page, f"{size}-{scheme}")
     await page.close()
 
 

@@ -289,27 +289,36 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def serving(stage: Stage, second: float | None = 0.25) -> AsyncIterator[Stage]:
-    """The stage on a free port; a second passes each quarter of a real one, so that tests need not wait, or not at all."""
+async def listening(app: Quart) -> AsyncIterator[str]:
+    """The application at a free port: its address. Who comes before it runs waits."""
     config = Config()
     config.bind, config.accesslog, config.errorlog = ["127.0.0.1:0"], None, None
-    bound: list[Any] = config.create_sockets().insecure_sockets
-    port = bound[0].getsockname()[1]
-    config.bind = [f"fd://{bound[0].detach()}"]
+    bound: Any = config.create_sockets().insecure_sockets[0]
+    bound.listen()
+    port = bound.getsockname()[1]
+    config.bind = [f"fd://{bound.detach()}"]
     stop = asyncio.Event()
-    server = asyncio.ensure_future(serve(stage.app(), config, shutdown_trigger=stop.wait, mode="asgi"))
-    stage.url = f"http://127.0.0.1:{port}/"
+    server = asyncio.ensure_future(serve(app, config, shutdown_trigger=stop.wait, mode="asgi"))
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        stop.set()
+        await server
+
+
+@contextlib.asynccontextmanager
+async def serving(stage: Stage, second: float | None = 0.25) -> AsyncIterator[Stage]:
+    """The stage on a free port; a second passes each quarter of a real one, so that tests need not wait, or not at all."""
 
     async def seconds() -> None:
         while second is not None:
             await asyncio.sleep(second)
             await stage.second()
 
-    ticking = asyncio.ensure_future(seconds())
-    try:
-        yield stage
-    finally:
-        ticking.cancel()
-        await stage.drop()
-        stop.set()
-        await server
+    async with listening(stage.app()) as stage.url:
+        ticking = asyncio.ensure_future(seconds())
+        try:
+            yield stage
+        finally:
+            ticking.cancel()
+            await stage.drop()

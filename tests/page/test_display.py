@@ -1,4 +1,4 @@
-"""How the prices are drawn, in Chromium: styles and scales, chosen, live, remembered and in the address."""
+"""How the prices are drawn, in Chromium: styles and scales, live, remembered, in the address; and another symbol beside them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rtchart.process.clock import now_ms
 from tests.page import market
 from tests.page.browser import inspect, opened, until, visit
 from tests.page.stage import Stage
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -132,3 +133,45 @@ async def test_marks_and_shades_stay_with_another_style(stage: Stage, page: Page
     await page.click("#display-open")
     await page.get_by_label("Prices").select_option("Bars")
     await until(page, "r.look()[0] === 'Bar' && r.bands().length === 1 && r.marked() >= 1")
+
+
+async def test_another_symbol_is_compared_in_percent(stage: Stage, page: Page) -> None:
+    await opened(page, stage)
+    await page.keyboard.press("d")
+    await page.fill("#display-compare", "ethusdt")
+    await page.locator("#display-compare").blur()
+    await page.keyboard.press("Escape")
+    await until(page, "r.compared().length >= 400")
+    assert "compare=binance:ETHUSDT" in page.url and "scale=percent" in page.url
+    # Both begin at nothing, and are in percent of where they began.
+    first, factor = await page.evaluate(
+        """() => {
+          const from = rtchart.candles().find(({ open_time }) => rtchart.place(open_time) >= rtchart.visible().from);
+          const other = rtchart.compared().find(({ time }) => time * 1000 === from.open_time);
+          return [other.value / Number(from.close), rtchart.formatted(other.value)];
+        }"""
+    )
+    assert abs(first - 1) < 1e-9 and factor == "0.00%"
+    # Live, and over older pages.
+    last = (await inspect(page, "compared()"))[-1]
+    await until(page, "r.compared().at(-1).value !== a.value || r.compared().at(-1).time !== a.time", last)
+    await page.locator("#chart").focus()
+
+    async def further() -> bool:
+        await page.keyboard.press("PageUp")
+        return bool(await inspect(page, "compared().length") >= 1_400)
+
+    await wait_until(further, every=0.05)
+    # A link shows it; and it goes.
+    await visit(page, page.url)
+    await until(page, "r.compared().length >= 400")
+    await page.keyboard.press("d")
+    await page.fill("#display-compare", "no such one")
+    await page.locator("#display-compare").blur()
+    assert await page.evaluate("() => !document.querySelector('#display-compare').validity.valid")
+    await page.fill("#display-compare", "")
+    await page.locator("#display-compare").blur()
+    await until(page, "r.compared().length === 0")
+    assert "compare" not in page.url
+    unsubscribed = [m["symbol"] for m in stage.received if m["op"] == "unsubscribe"]
+    assert unsubscribed[-1] == "ETHUSDT"

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import mimetypes
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
 from playwright.async_api import Page, expect
 from quart import Quart, Response
 
 from tests.page.browser import until, visit
-from tests.page.stage import PAGE, Stage
+from tests.page.stage import PAGE, Stage, listening
 
 pytestmark = pytest.mark.browser
 
@@ -36,19 +33,8 @@ async def elsewhere(html: str = "") -> AsyncIterator[str]:
         found = PAGE / "js" / path if path.startswith("client/") else EXAMPLE / path
         return Response(found.read_bytes(), content_type=mimetypes.guess_type(path)[0]) if found.exists() else Response("", 204)
 
-    config = Config()
-    config.bind, config.accesslog, config.errorlog = ["127.0.0.1:0"], None, None
-    bound = config.create_sockets().insecure_sockets[0]
-    bound.listen()  # who comes before the server runs waits
-    port = bound.getsockname()[1]
-    config.bind = [f"fd://{bound.detach()}"]
-    stop = asyncio.Event()
-    server = asyncio.ensure_future(serve(app, config, shutdown_trigger=stop.wait, mode="asgi"))
-    try:
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        stop.set()
-        await server
+    async with listening(app) as address:
+        yield address
 
 
 async def test_a_chart_in_a_frame_is_a_chart_and_nothing_else(stage: Stage, page: Page) -> None:

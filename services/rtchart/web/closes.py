@@ -9,12 +9,11 @@ from msgspec import Meta
 
 from rtchart.core.interval import INTERVALS
 from rtchart.web.catalog import Catalog, Known, Refused
-from rtchart.web.protocol import ExchangeName, IntervalName
+from rtchart.web.protocol import MAX_NAME, ExchangeName, IntervalName
 from rtchart.web.views import Views
 
 PATH = "/api/v1/closes"
 MAX_SYMBOLS = 100
-MAX_NAME = 32
 MAX_PERIODS = 240
 DEFAULT_PERIODS = 60
 _WITHOUT = ("1s", "3d")

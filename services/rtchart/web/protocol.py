@@ -22,8 +22,11 @@ MAX_LIMIT = 1000
 DEFAULT_LIMIT = 500
 
 RequestId = int | Annotated[str, Meta(max_length=64)]
-SymbolName = Annotated[str, Meta(min_length=1, max_length=32)]
-ExchangeName = Annotated[str, Meta(min_length=1, max_length=32)]
+MAX_NAME = 32
+"""Characters of a symbol's or an exchange's name."""
+
+SymbolName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+ExchangeName = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 IntervalName = Annotated[str, Meta(min_length=2, max_length=3, description="1s, 1m, 3m … 1d, 3d, 1w, 1M")]
 Limit = Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="How many at most")]
 Millis = Annotated[int, Meta(ge=0, le=253402300799999, description="Milliseconds since the epoch, UTC")]

@@ -116,9 +116,8 @@ export class Session {
     // The one that is worked with stays.
     const active = shown[activeIndex];
     if (activeIndex >= count && active) views[count - 1] = active;
-    const others = this.symbols.filter(
-      ({ exchange, symbol }) => !views.some((v) => v.exchange === exchange && v.symbol === symbol),
-    );
+    const taken = new Set(views.map(symbolKey));
+    const others = this.symbols.filter((info) => !taken.has(symbolKey(info)));
     while (views.length < count && views[0]) {
       const info = others.shift() ?? this.symbols[0];
       const view = info && choose([info], { ...info, interval: views[0].interval });
@@ -210,6 +209,6 @@ export class Session {
 
   /** @param {View} view */
   #infoOf(view) {
-    return this.symbols.find(({ exchange, symbol }) => exchange === view.exchange && symbol === view.symbol);
+    return this.symbols.find((info) => symbolKey(info) === symbolKey(view));
   }
 }

@@ -22,12 +22,6 @@ export const texts = {
       price: "Price",
       oldest: "Oldest news first",
     },
-    statuses: /** @type {Record<string, string>} */ ({
-      stale: "Stale",
-      refused: "Refused",
-      halted: "Halted",
-      suspended: "Suspended",
-    }),
     ago: (/** @type {number} */ seconds) => {
       if (seconds < 60) return `${seconds} s ago`;
       if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
@@ -35,6 +29,15 @@ export const texts = {
     },
     last: (/** @type {string} */ time) => `Last second until ${time} UTC`,
   },
+  statuses: /** @type {Record<string, string>} */ ({
+    subscribing: "Subscribing",
+    streaming: "Streaming",
+    stale: "Stale",
+    refused: "Refused",
+    halted: "Halted",
+    suspended: "Suspended",
+    unknown: "Unknown",
+  }),
   intervals: "Interval",
   chart: (/** @type {string} */ symbol, /** @type {string} */ venue, /** @type {string} */ interval) =>
     `Chart of ${symbol} at ${venue}, interval ${interval}. The arrow keys move it, plus and minus zoom, End goes to the newest candle.`,
@@ -260,15 +263,6 @@ export const texts = {
       missing: "Seconds missing",
       complete: "Complete",
     },
-    statuses: /** @type {Record<string, string>} */ ({
-      subscribing: "Subscribing",
-      streaming: "Streaming",
-      stale: "Stale",
-      refused: "Refused",
-      halted: "Halted",
-      suspended: "Suspended",
-      unknown: "Unknown",
-    }),
     late: "Late",
     never: "none",
     asking: "Asking…",
@@ -328,22 +322,25 @@ export const texts = {
 };
 
 /**
- * Fill the elements that name a text, `data-text` for their content, `data-label` for their accessible name, `data-title`
- * for their hint.
+ * Fill the elements that name a text (`loading`, or `marks.price` for one of a group): `data-text` for their content,
+ * `data-label` for their accessible name, `data-title` for their hint.
  * @param {ParentNode} root
  */
 export function fill(root) {
-  const flat = /** @type {Record<string, unknown>} */ (texts);
-  for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-text]"))) {
-    element.textContent = String(flat[element.dataset.text ?? ""]);
-  }
-  for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-label]"))) {
-    element.setAttribute("aria-label", String(flat[element.dataset.label ?? ""]));
-  }
-  for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-title]"))) {
-    element.title = String(flat[element.dataset.title ?? ""]);
+  for (const [attribute, write] of Object.entries(WRITES)) {
+    for (const element of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll(`[data-${attribute}]`))) {
+      const path = element.dataset[attribute]?.split(".") ?? [];
+      write(element, String(path.reduce((group, name) => /** @type {any} */ (group)[name], /** @type {unknown} */ (texts))));
+    }
   }
 }
+
+/** @type {Record<string, (element: HTMLElement, text: string) => void>} */
+const WRITES = {
+  text: (element, text) => (element.textContent = text),
+  label: (element, text) => element.setAttribute("aria-label", text),
+  title: (element, text) => (element.title = text),
+};
 
 /**
  * A venue's name as people know it.

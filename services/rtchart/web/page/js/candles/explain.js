@@ -1,13 +1,12 @@
 /** What people are told about a period that is not whole: what lacks, why, and what is being done. No DOM. */
 
-import { texts } from "../texts.js";
 import { nextOpen } from "../client/interval.js";
+import { texts } from "../texts.js";
 
-/** @import { Gap } from "../client/protocol.js" */
 /** @import { Zone } from "../lib/zone.js" */
 /** @import { Band } from "./bands.js" */
 /** @import { Condition } from "./completeness.js" */
-/** @import { Candle } from "../client/protocol.js" */
+/** @import { Candle, Gap } from "../client/protocol.js" */
 /** @import { Store } from "../client/store.js" */
 
 /** Gaps that are told one by one; of more their number. */

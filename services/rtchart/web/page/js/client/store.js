@@ -7,7 +7,7 @@ import { nextOpen } from "./interval.js";
 /** @typedef {"ignored" | "updated" | "appended" | "inserted"} Change What a candle did to the store. */
 
 /** Seconds that the newest second may take to arrive before a forming candle counts as incomplete, as the gap ledger has it. */
-const SILENCE = 5;
+export const SILENCE = 5;
 
 /**
  * Whether `incoming` replaces `current`, a candle of the same period. Seconds never get fewer. Between two stored versions

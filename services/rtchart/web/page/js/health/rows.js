@@ -1,14 +1,17 @@
 /** How whole the symbols are: their order, and how it is said. No DOM. */
 
+import { byName } from "../client/identity.js";
+import { SILENCE } from "../client/store.js";
+
 /** @import { SymbolHealth } from "../client/protocol.js" */
 
 /** Seconds that are looked at. */
 export const DAY = 86_400;
 /** A streamed symbol whose newest second ended longer ago is late (ms): the others' are a second old at most. */
-export const LATE = 5_000;
+const LATE = SILENCE * 1_000;
 
 /** From the worst to the best; each symbol is one of these. */
-export const CONDITIONS = /** @type {const} */ (["stale", "late", "lacking", "paused", "whole"]);
+const CONDITIONS = /** @type {const} */ (["stale", "late", "lacking", "paused", "whole"]);
 
 /** @typedef {typeof CONDITIONS[number]} Condition */
 
@@ -56,16 +59,9 @@ export function rows(symbols, time) {
       b.symbol.open - a.symbol.open ||
       // Those that work are a fraction of a second apart, now in this order, now in that.
       (a.condition === "whole" ? 0 : (b.age ?? Infinity) - (a.age ?? Infinity) || 0) ||
-      compare(a.symbol.symbol, b.symbol.symbol) ||
-      compare(a.symbol.exchange, b.symbol.exchange),
+      byName(a.symbol, b.symbol),
   );
 }
-
-/**
- * @param {string} a
- * @param {string} b
- */
-const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
 /**
  * The first `most` rows whose symbol has `name` in it, how many more there are, and how many of these lack something.

@@ -93,8 +93,7 @@ export class SymbolTable {
     drawn.symbol = symbol;
     drawn.row.dataset.condition = condition;
     const { status, open, repaired, absent, missing } = symbol;
-    const words =
-      condition === "late" && status === "streaming" ? texts.health.late : (texts.health.statuses[status] ?? status);
+    const words = condition === "late" && status === "streaming" ? texts.health.late : (texts.statuses[status] ?? status);
     const values = [
       words,
       age === null ? texts.health.never : elapsed(age),

@@ -1,6 +1,6 @@
 /** How it all is: latency by stage, the connection's history, and how whole each symbol is. */
 
-import { find, make, write } from "../lib/dom.js";
+import { closeBeside, find, make, write } from "../lib/dom.js";
 import { Zone } from "../lib/zone.js";
 import { texts } from "../texts.js";
 import { ConnectionList } from "./connections.js";
@@ -34,18 +34,12 @@ export class HealthView {
   #ask = new Poll(() => this.#asked(), ASK_EVERY);
   #write = new Poll(() => this.#written(), WRITE_EVERY);
   #asOf = 0;
-  #ahead = 0;
 
   /** @param {Options} options */
   constructor(options) {
     this.options = options;
-    const close = find("health-close", HTMLButtonElement);
-    write(find("health-title", HTMLHeadingElement), texts.health.title);
-    close.setAttribute("aria-label", texts.health.close);
-    close.addEventListener("click", () => this.#dialog.close());
-    this.#dialog.addEventListener("pointerdown", ({ target }) => {
-      if (target === this.#dialog) this.#dialog.close(); // beside what is in it
-    });
+    find("health-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    closeBeside(this.#dialog);
     this.#dialog.addEventListener("close", () => this.#follow());
     document.addEventListener("visibilitychange", () => this.#follow());
 
@@ -77,10 +71,8 @@ export class HealthView {
   #written() {
     const { meter, connections, now } = this.options;
     const own = Date.now(); // it goes on while the machine sleeps
-    // While a connection is made the offset is unknown: the last one is nearer than none.
-    if (meter.clock.known) this.#ahead = now() - own;
     this.stages.show(meter);
-    this.connections.show(connections, own, this.#ahead, this.#zone);
+    this.connections.show(connections, own, now() - own, this.#zone);
   }
 
   async #asked() {

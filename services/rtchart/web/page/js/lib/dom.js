@@ -41,6 +41,16 @@ export function make(tag, className = "", text = "") {
 }
 
 /**
+ * Have a press beside what is in a dialog close it.
+ * @param {HTMLDialogElement} dialog
+ */
+export function closeBeside(dialog) {
+  dialog.addEventListener("pointerdown", ({ target }) => {
+    if (target === dialog) dialog.close();
+  });
+}
+
+/**
  * Set the text when it is another: an unchanged one costs no layout, and screen readers hear nothing.
  * @param {Element} element
  * @param {string} text

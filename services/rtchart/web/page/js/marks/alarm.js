@@ -1,6 +1,6 @@
 /** Rings the alerts whose price is reached. */
 
-import { symbolKey } from "../client/identity.js";
+import { identityOf, symbolKey } from "../client/identity.js";
 import { decimals, price } from "../lib/format.js";
 import { texts, venue } from "../texts.js";
 import { crossed, side } from "./crossing.js";
@@ -8,10 +8,9 @@ import { idOf } from "./marks.js";
 import { alone, notify } from "./notice.js";
 import { place, toast } from "./toasts.js";
 
+/** @import { Identity } from "../client/identity.js" */
 /** @import { Ticker } from "../client/protocol.js" */
 /** @import { Mark, Marks } from "./marks.js" */
-
-/** @typedef {{ exchange: string, symbol: string }} Identity */
 
 /**
  * @typedef {object} Options
@@ -63,7 +62,7 @@ export class Alarm {
     this.#armed = new Map();
     for (const { symbol: key, ...mark } of this.marks.all()) {
       if (mark.kind !== "alert" || mark.rung !== undefined) continue;
-      const [exchange = "", symbol = ""] = key.split(":");
+      const { exchange, symbol } = identityOf(key);
       const there = this.#armed.get(exchange) ?? new Map();
       this.#armed.set(exchange, there.set(symbol, [...(there.get(symbol) ?? []), mark]));
     }

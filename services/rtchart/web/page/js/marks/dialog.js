@@ -1,7 +1,7 @@
 /** The lines and alerts of a symbol: made and taken away. */
 
-import { symbolKey } from "../client/identity.js";
-import { find, make, write } from "../lib/dom.js";
+import { identityOf, symbolKey } from "../client/identity.js";
+import { closeBeside, find, make, write } from "../lib/dom.js";
 import { decimals, price } from "../lib/format.js";
 import { Zone } from "../lib/zone.js";
 import { texts, venue } from "../texts.js";
@@ -44,16 +44,8 @@ export class MarksDialog {
     this.marks = marks;
     this.last = last;
     this.zone = zone;
-    const close = find("marks-close", HTMLButtonElement);
-    close.setAttribute("aria-label", said.close);
-    close.addEventListener("click", () => this.#dialog.close());
-    this.#dialog.addEventListener("pointerdown", ({ target }) => {
-      if (target === this.#dialog) this.#dialog.close(); // beside what is in it
-    });
-    find("marks-label", HTMLLabelElement).textContent = said.price;
-    find("marks-line", HTMLButtonElement).textContent = said.addLine;
-    find("marks-alert", HTMLButtonElement).textContent = said.addAlert;
-    this.#othersTitle.textContent = said.others;
+    find("marks-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
+    closeBeside(this.#dialog);
     this.#price.addEventListener("input", () => this.#say(""));
     find("marks-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
@@ -135,7 +127,7 @@ export class MarksDialog {
   #row({ symbol, ...mark }) {
     const { kind, rung } = mark;
     const own = symbol === this.#symbol;
-    const [exchange = "", name = ""] = symbol.split(":");
+    const { exchange, symbol: name } = identityOf(symbol);
     const written = own ? this.#written(mark.price) : price(mark.price, decimals([mark.price]));
     const row = make("li");
     if (rung !== undefined) row.classList.add("rung");

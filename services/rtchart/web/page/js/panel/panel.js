@@ -3,6 +3,8 @@
 import { part, write } from "../lib/dom.js";
 import { onFrame } from "../lib/frame.js";
 import { explain } from "../candles/explain.js";
+import { identityOf, symbolKey } from "../client/identity.js";
+import { isSilent } from "../client/status.js";
 import { fill, texts } from "../texts.js";
 import { Card } from "./card.js";
 import { bindKeys } from "./keys.js";
@@ -142,7 +144,7 @@ export class Panel {
     const now = this.source.now();
     const { store } = this.view;
     this.card.showCountdown(this.view.timeline?.away ? undefined : store?.last, shown.interval, now);
-    const halted = ["stale", "refused", "halted", "suspended"].includes(info?.status ?? "");
+    const halted = isSilent(info?.status);
     const last = this.#ticker && this.zone.time(this.#ticker.time, { seconds: true });
     this.element.classList.toggle("halted", halted);
     this.#standing = halted ? texts.halted(info?.status ?? "", info?.detail ?? "", last ?? "") : "";
@@ -196,9 +198,8 @@ export class Panel {
 
   #pair() {
     const { shown } = this;
-    const [exchange = "", symbol = ""] = this.#compare.split(":");
-    const other = symbol && shown && (exchange !== shown.exchange || symbol !== shown.symbol);
-    this.comparison.show(other && shown ? { exchange, symbol, interval: shown.interval } : null);
+    const other = this.#compare && shown && this.#compare !== symbolKey(shown);
+    this.comparison.show(other ? { ...identityOf(this.#compare), interval: shown.interval } : null);
   }
 
   /** @param {MouseEvent} event */

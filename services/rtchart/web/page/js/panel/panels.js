@@ -36,6 +36,8 @@ export class Panels {
   #chosen = null;
   /** @type {Palette | null} */
   #palette = null;
+  /** @type {Zone} */
+  #zone;
 
   /**
    * @param {HTMLElement} root
@@ -52,9 +54,6 @@ export class Panels {
     this.handlers = handlers;
     this.count = 1;
   }
-
-  /** @type {Zone} */
-  #zone;
 
   /** @returns {Panel} */
   get active() {

@@ -4,11 +4,11 @@ import { bands } from "../candles/bands.js";
 import { condition } from "../candles/completeness.js";
 import { fill } from "../candles/fill.js";
 import { History, PAGE } from "../candles/history.js";
-import { isSeconds, nextOpen } from "../client/interval.js";
 import { Ledger } from "../candles/ledger.js";
 import { Past } from "../candles/past.js";
-import { Store } from "../client/store.js";
 import { LIMIT } from "../client/feed.js";
+import { isSeconds, nextOpen } from "../client/interval.js";
+import { Store } from "../client/store.js";
 import { decimals } from "../lib/format.js";
 
 /** @import { Api, ApiError } from "../client/api.js" */
@@ -33,6 +33,7 @@ import { decimals } from "../lib/format.js";
  */
 
 /** @typedef {"loading" | "ready" | "empty" | "partial" | "refused" | "history"} State */
+
 /** Pages of history that are loaded one after the other to a time that is asked for; further away it is gone to at once. */
 const WALK = 5;
 /** Candles before the time that is gone to. */

@@ -1,6 +1,6 @@
 /** What can be done with the page: by a key, from the palette (symbols too), and listed for who asks what there is. */
 
-import { find, make, write } from "../lib/dom.js";
+import { closeBeside, find, make, write } from "../lib/dom.js";
 import { texts } from "../texts.js";
 
 /** @import { SymbolInfo } from "../client/protocol.js" */
@@ -45,9 +45,7 @@ export class Commands {
       const line = target instanceof Element ? target.closest("li") : null;
       if (line) this.#run(Number(line.dataset.at));
     });
-    for (const dialog of [this.#dialog, this.#help]) {
-      dialog.addEventListener("pointerdown", ({ target }) => target === dialog && dialog.close()); // beside what is in it
-    }
+    for (const dialog of [this.#dialog, this.#help]) closeBeside(dialog);
     find("help-close", HTMLButtonElement).addEventListener("click", () => this.#help.close());
     find("help-keys", HTMLTableSectionElement).replaceChildren(...this.#rows());
     document.addEventListener("keydown", (event) => this.#pressed(event));

@@ -1,7 +1,7 @@
 /** How the view is drawn: the style of the prices, their scale, and the indicators, each with its settings. */
 
 import { symbolKey } from "../client/identity.js";
-import { find, make } from "../lib/dom.js";
+import { closeBeside, find, make } from "../lib/dom.js";
 import { KINDS, MOST, read, usual, within, written } from "../chart/studies.js";
 import { SCALES, STYLES, among } from "../chart/styles.js";
 import { texts, venue } from "../texts.js";
@@ -46,9 +46,7 @@ export class Menu {
   constructor(onChange) {
     this.onChange = onChange;
     find("display-close", HTMLButtonElement).addEventListener("click", () => this.#dialog.close());
-    this.#dialog.addEventListener("pointerdown", ({ target }) => {
-      if (target === this.#dialog) this.#dialog.close(); // beside what is in it
-    });
+    closeBeside(this.#dialog);
     this.#style.append(...STYLES.map((style) => new Option(texts.styles[style], style)));
     this.#scale.append(...SCALES.map((scale) => new Option(texts.scales[scale], scale)));
     this.#style.addEventListener("change", () => this.#change({ style: among(STYLES, this.#style.value) }));

@@ -6,10 +6,10 @@ const NAMES = /** @type {const} */ (["exchange", "symbol", "interval"]);
 /** What says which charts stand beside the first one: `exchange:symbol:interval`, once for each. */
 const BESIDE = "beside";
 /** Names of what says how the charts are drawn. */
-export const LOOKS = /** @type {const} */ (["style", "scale", "indicators", "compare"]);
+const LOOKS = /** @type {const} */ (["style", "scale", "indicators", "compare"]);
 
 /** Charts side by side, at most. */
-export const MOST_CHARTS = 4;
+const MOST_CHARTS = 4;
 
 /** @typedef {typeof LOOKS[number]} Look */
 

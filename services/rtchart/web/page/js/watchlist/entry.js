@@ -1,6 +1,7 @@
 /** A symbol of the list, and all that is known of it. No DOM. */
 
 import { symbolKey } from "../client/identity.js";
+import { SILENCE } from "../client/store.js";
 import { decimals } from "../lib/format.js";
 
 /** @import { SymbolInfo, Ticker } from "../client/protocol.js" */
@@ -34,7 +35,7 @@ export const entry = (info) => ({
 });
 
 /** From this age on (ms) a symbol's newest second is late. */
-const LATE = 5_000;
+const LATE = SILENCE * 1_000;
 /** Beyond this one it is stale: what is shown is no longer the price. */
 const STALE = 30_000;
 

@@ -1,5 +1,6 @@
 /** One row of the list: a link with the symbol, the line of its last hour, its price and its day. */
 
+import { isSilent } from "../client/status.js";
 import { make, write } from "../lib/dom.js";
 import * as format from "../lib/format.js";
 import { texts, venue } from "../texts.js";
@@ -63,7 +64,7 @@ export class Row {
     write(this.#price, price ? format.price(price, entry.precision) : "");
     write(this.#change, ticker ? format.change(ticker.open, ticker.price) : "");
     const volume = ticker ? texts.volume(format.compact(ticker.volume)) : "";
-    write(this.#detail, texts.watchlist.statuses[info.status] ?? (venues ? venue(info.exchange) : volume));
+    write(this.#detail, isSilent(info.status) ? (texts.statuses[info.status] ?? "") : venues ? venue(info.exchange) : volume);
     const direction = ticker ? format.direction(ticker.open, ticker.price) : "";
     if (this.item.dataset.direction !== direction) this.item.dataset.direction = direction;
     this.#drawSpark(entry);

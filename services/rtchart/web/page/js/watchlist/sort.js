@@ -1,5 +1,6 @@
 /** In which order symbols are listed, and which of them a text asks for. No DOM. */
 
+import { byName } from "../client/identity.js";
 import { changePercent } from "../lib/format.js";
 
 /** @import { Entry } from "./entry.js" */
@@ -33,11 +34,11 @@ export const isLive = (sort) => sort in VALUES;
  */
 export function sorted(entries, sort) {
   if (sort === "listed") return [...entries].sort((a, b) => a.listed - b.listed);
-  if (sort === "name") return [...entries].sort(byName);
+  if (sort === "name") return [...entries].sort((a, b) => byName(a.info, b.info));
   const value = VALUES[sort];
   // Each value is worked out once, not at each comparison.
   const valued = Array.from(entries, (entry) => ({ entry, value: value?.(entry) ?? -Infinity }));
-  valued.sort((a, b) => (a.value === b.value ? byName(a.entry, b.entry) : a.value < b.value ? 1 : -1));
+  valued.sort((a, b) => (a.value === b.value ? byName(a.entry.info, b.entry.info) : a.value < b.value ? 1 : -1));
   return valued.map(({ entry }) => entry);
 }
 
@@ -61,21 +62,6 @@ export function matching(entries, text) {
   }
   return [...beginning, ...containing];
 }
-
-/**
- * @param {Entry} a
- * @param {Entry} b
- */
-function byName(a, b) {
-  return compare(a.info.symbol, b.info.symbol) || compare(a.info.exchange, b.info.exchange);
-}
-
-/**
- * Names of symbols are no words of a language: their characters are enough.
- * @param {string} a
- * @param {string} b
- */
-const compare = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** @param {number | null} value */
 const negative = (value) => value && -value;
