@@ -1,4 +1,4 @@
-"""How the prices are drawn, in Chromium: styles and scales, live, remembered, in the address; and another symbol beside them."""
+"""How prices are drawn, in Chromium: styles and scales, live, remembered, in the address; and another symbol beside them."""
 
 from __future__ import annotations
 
