@@ -7,8 +7,8 @@ ARG NODE=node:22-slim
 
 # --- rtchart itself -----------------------------------------------------------------------------------------------------
 
-# The page's chart library, as package-lock.json pins it.
-FROM ${NODE} AS library
+# What the page is built of and with, as package-lock.json pins it.
+FROM ${NODE} AS modules
 WORKDIR /src
 COPY .npmrc package.json package-lock.json ./
 RUN --mount=type=cache,target=/cache npm ci --cache /cache --omit=dev --ignore-scripts --loglevel=error
@@ -20,12 +20,12 @@ COPY requirements requirements
 
 FROM builder AS rtchart
 RUN --mount=type=cache,target=/cache python -m venv /build && /build/bin/pip install --require-hashes -r requirements/build.txt
-COPY --from=library /src/node_modules node_modules
+COPY --from=modules /src/node_modules node_modules
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY scripts/page.py scripts/
 COPY services services
 COPY operator operator
-RUN python scripts/page.py assemble \
+RUN python scripts/page.py bundle \
     && /build/bin/python -m build --wheel --no-isolation --outdir /wheel >/dev/null \
     && pip install --no-deps --target /rtchart /wheel/*.whl
 

@@ -8,7 +8,8 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-VENDOR := services/rtchart/web/page/vendor
+PAGE := services/rtchart/web/page
+BUILT := $(PAGE)/built/main.js
 SERVICES := producer inserter aggregator web sim operator
 
 # The first Python that rtchart runs on; `make PYTHON=/path/to/python3.12 …` chooses another.
@@ -18,7 +19,7 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,
 help: ## list the verbs
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
-install: $(INSTALLED) $(VENDOR) ## what is missing, into .venv: locked packages, and the page's chart library
+install: $(INSTALLED) $(BUILT) ## what is missing: locked packages into .venv, and the page
 
 $(INSTALLED): requirements/dev.txt pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then \
@@ -29,11 +30,10 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-page: $(VENDOR) ## fetch the page's chart library (npm, locked)
+page: $(BUILT) ## build the page: its modules, its sheets and the chart library (npm, locked) in a few files
 
-$(VENDOR): package-lock.json scripts/page.py | $(INSTALLED)
-	$(BIN)/python scripts/page.py vendor
-	@touch $@
+$(BUILT): package-lock.json scripts/page.py $(wildcard $(addprefix $(PAGE)/,*.* css/* js/*.js js/*/*.js)) | $(INSTALLED)
+	$(BIN)/python scripts/page.py build
 
 run: install ## everything on this machine: `rtchart up` (ARGS="--exchange sim" passes options on)
 	@exec $(BIN)/rtchart up $(ARGS)
@@ -159,4 +159,4 @@ grafana: ## Grafana in Docker with the dashboards, at http://localhost:3000 (PRO
 	  --volume $(CURDIR)/charts/rtchart/dashboards:/var/lib/rtchart/dashboards:ro $(GRAFANA)
 
 clean: ## remove what was built and fetched here; rtchart-data stays
-	rm -rf .venv node_modules $(VENDOR) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv node_modules $(PAGE)/built build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

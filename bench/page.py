@@ -18,7 +18,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from playwright.async_api import Browser, CDPSession, Page, async_playwright
+from scripts import page as verbs
 
+from bench.source_map import SourceMap
 from rtchart.process.clock import now_ms, now_us
 from tests.page import market
 from tests.page.browser import ARGUMENTS, until, visit
@@ -105,7 +107,7 @@ async def per_update(browser: Browser, stage: Stage, seconds: float = 20) -> Non
     profile = (await session.send("Profiler.stop"))["profile"]
     spent = 1000 * (await busy(session) - before - idle * seconds) / count
     shares = {name: us / 1000 / count for name, us in by_code(profile).items()}
-    ours, library = shares.get("js", 0), shares.get("vendor", 0)
+    ours, library = shares.get("page", 0), shares.get("library", 0)
     print(
         f"one chart at {RATE} updates a second, of the main thread an update: the page's own code {ours:.2f} ms (goal < 2 ms), "
         f"the chart library's {library:.2f} ms, the browser's layout, paint and canvas without a GPU "
@@ -115,7 +117,8 @@ async def per_update(browser: Browser, stage: Stage, seconds: float = 20) -> Non
 
 
 def by_code(profile: dict[str, Any]) -> dict[str, float]:
-    """Microseconds of a profile by the folder of the code; what the browser does for a function is that function's."""
+    """Microseconds of a profile by whose code it is; what the browser does for a function is that function's."""
+    place = SourceMap.load(verbs.BUILT / "main.js.map")
     nodes = {node["id"]: node for node in profile["nodes"]}
     parents = {child: node["id"] for node in profile["nodes"] for child in node.get("children", ())}
     found: dict[str, float] = {}
@@ -124,8 +127,9 @@ def by_code(profile: dict[str, Any]) -> dict[str, float]:
         while at is not None and "/static/" not in nodes[at]["callFrame"]["url"]:
             at = parents.get(at)
         if at is not None:
-            folder = nodes[at]["callFrame"]["url"].split("/static/")[1].split("/")[1]
-            found[folder] = found.get(folder, 0) + passed
+            frame = nodes[at]["callFrame"]
+            owner = "library" if "node_modules/" in place.source(frame["lineNumber"], frame["columnNumber"]) else "page"
+            found[owner] = found.get(owner, 0) + passed
     return found
 
 

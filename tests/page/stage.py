@@ -48,6 +48,8 @@ class Stage:
     """Nothing is older (ms)."""
     received: list[Json] = field(default_factory=list)
     """Every message of every client."""
+    sent: int = 0
+    """Frames to all clients."""
     pages: list[int] = field(default_factory=list)
     """The `end` of every page of history that was asked for."""
     closes: list[list[str]] = field(default_factory=list)
@@ -237,6 +239,7 @@ class Client:
     async def send(self, *messages: Json) -> None:
         if messages and not self.forgotten:
             self._seq += 1
+            self.stage.sent += 1
             await self.socket.send(json.dumps({"seq": self._seq, "at_us": now_us(), "messages": messages}))
 
     async def run(self) -> None:

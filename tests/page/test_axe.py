@@ -62,7 +62,7 @@ STATES: dict[str, Callable[[Page], Awaitable[None]]] = {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_nothing_serious(stage: Stage, page: Page, vendored: None, scheme: Any) -> None:
+async def test_axe_finds_nothing_serious(stage: Stage, page: Page, built: None, scheme: Any) -> None:
     await page.emulate_media(color_scheme=scheme)
     await opened(page, stage, "?indicators=sma:20,rsi:14")
     await expect(page.locator("#symbols .change").first).to_contain_text("%")
@@ -76,7 +76,7 @@ async def test_axe_finds_nothing_serious(stage: Stage, page: Page, vendored: Non
     assert against == {state: [] for state in against}
 
 
-async def test_axe_finds_what_is_wrong(stage: Stage, page: Page, vendored: None) -> None:
+async def test_axe_finds_what_is_wrong(stage: Stage, page: Page, built: None) -> None:
     await opened(page, stage)
     await page.evaluate("() => document.querySelector('#theme').replaceChildren()")
     await page.evaluate("() => document.querySelector('#theme').removeAttribute('aria-label')")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -21,12 +22,22 @@ def modules() -> Iterator[Path]:
     return (verbs.PAGE / "js").rglob("*.js")
 
 
-def test_every_module_is_loaded_at_once() -> None:
-    html = (verbs.PAGE / "index.html").read_text(encoding="utf-8")
+def test_every_module_and_every_sheet_is_in_what_is_built(built: None) -> None:
     elsewhere = {"protocol.js", "client.js"}  # types alone; and what the page itself does without
     wanted = {module.relative_to(verbs.PAGE).as_posix() for module in modules() if module.name not in elsewhere}
-    found = re.findall(r'(?:modulepreload" href|module" src)="__STATIC__/([^"]+)"', html)
-    assert sorted(found) == sorted(wanted | {"vendor/lightweight-charts.mjs"})
+    wanted |= {sheet.relative_to(verbs.PAGE).as_posix() for sheet in (verbs.PAGE / "css").glob("*.css")} - {"css/main.css"}
+    found = {source.removeprefix("../") for kind in ("js", "css") for source in mapped(kind)}
+    assert wanted <= found
+    assert {source.partition("node_modules/")[2].partition("/")[0] for source in found - wanted} == {
+        "lightweight-charts",
+        "fancy-canvas",
+    }
+
+
+def mapped(kind: str) -> list[str]:
+    """The files that a built one is made of, from its folder."""
+    found: list[str] = json.loads((verbs.BUILT / f"main.{kind}.map").read_text(encoding="utf-8"))["sources"]
+    return found
 
 
 def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:

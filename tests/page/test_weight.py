@@ -15,13 +15,13 @@ LIGHT = 250_000
 """Bytes of a first visit, compressed."""
 
 
-def test_a_first_visit_is_light(vendored: None) -> None:
+def test_a_first_visit_is_light(built: None) -> None:
     page = site()
     loaded = re.findall(rf'(?:href|src)="/static/{page.digest}/([^"]+)"', page.index)
-    assert {path for path in page.files if path.startswith(("js/", "css/"))} - set(loaded) == {
-        "js/client/protocol.js",  # types alone
-        "js/client/client.js",  # for pages of others
-    }
+    assert sorted(loaded) == ["icon.svg", "main.css", "main.js"]
+    # Nothing is loaded by these in turn.
+    assert not re.search(rb"\bimport\s*[({\"'*]", page.files["main.js"])
+    assert not re.search(rb"@import|\burl\(", page.files["main.css"])
     sizes = {path: len(page.packed.get(path, page.files[path])) for path in loaded}
     total = len(gzip.compress(page.index.encode())) + sum(sizes.values())
     assert total < LIGHT, sizes

@@ -17,12 +17,13 @@ from tests.web.conftest import BTC
 from tests.web.running import Running, running
 
 FILES = {
-    "index.html": '<link href="__STATIC__/css/a.css"><script type="module" src="__STATIC__/js/main.js"></script>',
-    "css/a.css": "body{}",
-    "js/main.js": "import './other.js'",
-    "js/types.d.ts": "not served",
-    "vendor/chart.mjs": "export {}",
-    "vendor/LICENSE": "Apache",
+    "index.html": '<link href="__STATIC__/main.css"><script type="module" src="__STATIC__/main.js"></script>',
+    "main.css": "body{}",
+    "main.js": "export {}",
+    "main.js.map": "{}",
+    "notes.py": "not served",
+    "LICENSE": "Apache",
+    "fonts/LICENSE": "OFL",
     "icon.svg": "<svg/>",
 }
 
@@ -37,14 +38,14 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_address_changes_with_the_content(folder: Path) -> None:
     before = page.load(folder)
-    assert f"/static/{before.digest}/js/main.js" in before.index
+    assert f"/static/{before.digest}/main.js" in before.index
     assert "__STATIC__" not in before.index
     assert page.load(folder) == before
-    (folder / "js" / "main.js").write_text("import './another.js'")
+    (folder / "main.js").write_text("export default 1")
     assert page.load(folder).digest != before.digest
 
 
-@pytest.mark.parametrize("missing", ["index.html", "vendor/chart.mjs"])
+@pytest.mark.parametrize("missing", ["index.html", "main.js"])
 def test_a_page_that_is_not_built_says_so(folder: Path, missing: str, caplog: pytest.LogCaptureFixture) -> None:
     (folder / missing).unlink()
     assert "make page" in page.load(folder).index
@@ -52,19 +53,19 @@ def test_a_page_that_is_not_built_says_so(folder: Path, missing: str, caplog: py
 
 
 async def test_files_are_compressed_for_who_takes_it(folder: Path) -> None:
-    (folder / "js" / "main.js").write_text("let a = 1;\n" * 100)
+    (folder / "main.js").write_text("let a = 1;\n" * 100)
     loaded = page.load(folder)
     app = Quart(__name__)
     app.register_blueprint(page.blueprint(loaded, Framers()))
-    path = f"/static/{loaded.digest}/js/main.js"
+    path = f"/static/{loaded.digest}/main.js"
     plain = await app.test_client().get(path)
     packed = await app.test_client().get(path, headers={"Accept-Encoding": "br, gzip"})
     assert "Content-Encoding" not in plain.headers
     assert packed.headers["Content-Encoding"] == "gzip"
     assert plain.headers["Vary"] == packed.headers["Vary"] == "Accept-Encoding"
-    assert gzip.decompress(await packed.get_data()) == await plain.get_data() == loaded.files["js/main.js"]
+    assert gzip.decompress(await packed.get_data()) == await plain.get_data() == loaded.files["main.js"]
     # What would grow is sent as it is.
-    small = await app.test_client().get(f"/static/{loaded.digest}/css/a.css", headers={"Accept-Encoding": "gzip"})
+    small = await app.test_client().get(f"/static/{loaded.digest}/main.css", headers={"Accept-Encoding": "gzip"})
     assert "Content-Encoding" not in small.headers
 
 
@@ -81,20 +82,20 @@ async def test_files_are_served_with_their_types_and_caching(
         assert not re.search(r"unsafe|https?:", policy)
         (script,) = re.findall(r'src="([^"]+)"', index.text)
         answer = await web.http.get(script)
-        assert answer.text == FILES["js/main.js"]
+        assert answer.text == FILES["main.js"]
         assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
         assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
         types = {
-            "css/a.css": "text/css; charset=utf-8",
-            "vendor/chart.mjs": "text/javascript; charset=utf-8",
-            "vendor/LICENSE": "text/plain; charset=utf-8",
+            "main.css": "text/css; charset=utf-8",
+            "main.js.map": "application/json",
+            "fonts/LICENSE": "text/plain; charset=utf-8",
             "icon.svg": "image/svg+xml",
         }
         for path, kind in types.items():
             assert (await web.http.get(f"/static/{content.digest}/{path}")).headers["content-type"] == kind
-        older = await web.http.get("/static/000000000000/js/main.js")
+        older = await web.http.get("/static/000000000000/main.js")
         assert (older.status_code, older.headers["cache-control"]) == (200, "no-cache")
-        for path in ("js/types.d.ts", "../page.py", "%2e%2e/page.py", "js/none.js"):
+        for path in ("notes.py", "../page.py", "%2e%2e/page.py", "none.js"):
             assert (await web.http.get(f"/static/{content.digest}/{path}")).status_code == 404
 
 

@@ -9,12 +9,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from scripts import page
 
 from rtchart import __version__
 from tests.local.running import Running, environment
 
 ROOT = Path(__file__).parents[2]
-VENDORED = ROOT / "services" / "rtchart" / "web" / "page" / "vendor" / "lightweight-charts.mjs"
 
 
 def run(*command: object, cwd: Path | None = None) -> str:
@@ -25,7 +25,8 @@ def run(*command: object, cwd: Path | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    assert VENDORED.exists(), "the page's chart library is missing: `make page` fetches it"
+    if page.stale():
+        page.build()
     out = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT)
     (built,) = out.glob("*.whl")
@@ -41,15 +42,16 @@ def test_it_carries_the_page_the_schema_and_the_list_of_jars_and_nothing_of_a_wo
         "rtchart/local/kafka-jars.sha256",
         "rtchart/local/tether.py",
         "rtchart/store/schema/001_pipeline.sql",
-        "rtchart/web/page/index.html",
-        "rtchart/web/page/vendor/lightweight-charts.mjs",
-        "rtchart/web/page/vendor/NOTICE",
+        "rtchart/web/page/built/index.html",
+        "rtchart/web/page/built/main.js",
+        "rtchart/web/page/built/NOTICE",
         f"rtchart-{__version__}.dist-info/licenses/LICENSE",
     ):
         assert needed in names
     assert not [
         name for name in names if not name.startswith(("rtchart/", "rtchart_operator/", f"rtchart-{__version__}.dist-info/"))
     ]
+    assert {name.split("/")[3] for name in names if name.startswith("rtchart/web/page/")} == {"built"}
     assert "License-Expression: Apache-2.0" in metadata
     assert {"producer", "inserter", "aggregator", "web", "sim", "operator", "up"} <= set(
         re.findall("Provides-Extra: (.*)", metadata)

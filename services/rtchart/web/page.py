@@ -1,4 +1,4 @@
-"""The page: its index, and its files under an address that changes with their content.
+"""The page as it is built: its index, and its files under an address that changes with their content.
 
 ``index.html`` says ``__STATIC__`` where the address of the files belongs (``/static/<hash>``), so that they can be cached for
 ever while the index is asked for each time. ``/embed`` is the same index, for pages that show it in a frame.
@@ -24,15 +24,15 @@ log = logging.getLogger(__name__)
 # Python's own table differs between versions and machines; a module of another type is refused by browsers.
 _TYPES = {
     ".js": "text/javascript",
-    ".mjs": "text/javascript",
     ".css": "text/css",
     ".html": "text/html",
     ".svg": "image/svg+xml",
     ".json": "application/json",
+    ".map": "application/json",
     ".txt": "text/plain",
 }
 _SERVED = frozenset({*_TYPES, ".png", ".ico", ".woff2", ""})
-_MISSING = "The page is not built here: run `make page` in the checkout (it fetches the chart library), then start again."
+_MISSING = "The page is not built here: run `make page` in the checkout, then start again."
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -53,12 +53,12 @@ class Site:
 
 
 def load(folder: Traversable | None = None) -> Site:
-    """The page in ``folder`` (that of this package), read once. Says in the log when the chart library is missing."""
-    folder = folder or resources.files("rtchart.web").joinpath("page")
+    """The page in ``folder`` (that of this package), read once. Says in the log when it is not built."""
+    folder = folder or resources.files("rtchart.web").joinpath("page", "built")
     files = dict(sorted(_files(folder, "")))
     index = files.pop("index.html", None)
-    if index is None or not any(path.startswith("vendor/") and path.endswith(".mjs") for path in files):
-        log.error("the page lacks its chart library; run `make page`", extra=fields(folder=str(folder)))
+    if index is None or "main.js" not in files:
+        log.error("the page is not built; run `make page`", extra=fields(folder=str(folder)))
         index = f"<!doctype html><html lang=en><meta charset=utf-8><title>rtchart</title><p>{_MISSING}".encode()
     digest = hashlib.sha256()
     for path, content in files.items():
@@ -130,7 +130,7 @@ def _files(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
         path = f"{prefix}{item.name}"
         if item.is_dir():
             found += _files(item, f"{path}/")
-        elif not item.name.endswith((".d.mts", ".d.ts")) and _suffix(item.name) in _SERVED:
+        elif _suffix(item.name) in _SERVED:
             found.append((path, item.read_bytes()))
     return found
 

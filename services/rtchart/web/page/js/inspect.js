@@ -56,7 +56,7 @@ export function inspect(panels, feed) {
       /** Load the next page of older candles. */
       load: () => view().timeline?.older(),
       /** Move the chart by this many bars, to the right when positive. */
-      scroll: (/** @type {number} */ bars) => chart().scroll(bars),
+      scroll: (/** @type {number} */ bars) => chart().sight.scroll(bars),
     },
   });
 }

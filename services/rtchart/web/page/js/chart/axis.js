@@ -1,10 +1,10 @@
 /** The axis of the prices: linear, logarithmic, or in percent of the first close in sight. */
 
-import { PriceScaleMode } from "../../vendor/lightweight-charts.mjs";
+import { PriceScaleMode } from "lightweight-charts";
 import { change, price } from "../lib/format.js";
 import { onFrame } from "../lib/frame.js";
 
-/** @import { IChartApi } from "../../vendor/lightweight-charts.mjs" */
+/** @import { IChartApi } from "lightweight-charts" */
 /** @import { Overlay } from "./overlay.js" */
 /** @import { Prices } from "./prices.js" */
 /** @import { Scale } from "./styles.js" */

@@ -2,7 +2,7 @@
 
 import { nextOpen } from "../client/interval.js";
 
-/** @import { CandlestickData, HistogramData, UTCTimestamp, WhitespaceData } from "../../vendor/lightweight-charts.mjs" */
+/** @import { CandlestickData, HistogramData, UTCTimestamp, WhitespaceData } from "lightweight-charts" */
 /** @import { Condition } from "../candles/completeness.js" */
 /** @import { Candle } from "../client/protocol.js" */
 /** @import { Palette } from "../shell/theme.js" */

@@ -1,6 +1,6 @@
 /** The chart library, behind the few things that a view does with it. */
 
-import { ColorType, CrosshairMode, HistogramSeries, createChart } from "../../vendor/lightweight-charts.mjs";
+import { ColorType, CrosshairMode, HistogramSeries, createChart } from "lightweight-charts";
 import { Axis } from "./axis.js";
 import { barTime, volume } from "./bars.js";
 import { compact } from "../lib/format.js";
@@ -11,8 +11,9 @@ import { Lines } from "./lines.js";
 import { Overlay } from "./overlay.js";
 import { Prices } from "./prices.js";
 import { Shading } from "./shading.js";
+import { BAR_SPACING, RIGHT, Sight } from "./sight.js";
 
-/** @import { Time } from "../../vendor/lightweight-charts.mjs" */
+/** @import { Time } from "lightweight-charts" */
 /** @import { Band } from "../candles/bands.js" */
 /** @import { Condition } from "../candles/completeness.js" */
 /** @import { Candle } from "../client/protocol.js" */
@@ -21,13 +22,8 @@ import { Shading } from "./shading.js";
 /** @import { Place } from "../panel/view.js" */
 /** @import { Palette } from "../shell/theme.js" */
 
-/** When fewer bars than this are left of what is seen, older ones are wanted. */
-const AHEAD = 120;
-const BAR_SPACING = 8;
 /** Pixels of the axis at least: it shall not widen with the first digit more. */
 const AXIS = 76;
-/** Places that are left free beside the newest candle. */
-const RIGHT = 6;
 
 /**
  * @typedef {object} Handlers
@@ -83,9 +79,7 @@ export class Chart {
     this.overlay = new Overlay(this.chart);
     this.lines = new Lines(() => this.prices.series);
     this.axis = new Axis(this.chart, this.prices, this.overlay);
-    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
-      if (range) handlers.onMove({ older: range.from < AHEAD, newer: range.to > this.#count - AHEAD });
-    });
+    this.sight = new Sight(this.chart.timeScale(), () => this.prices.newest, handlers.onMove);
     this.chart.subscribeCrosshairMove(({ time: at, point, sourceEvent }) => {
       if (!sourceEvent && at !== undefined) return; // it was put there by `point`
       if (typeof at !== "number" || !point) return handlers.onHover(null);
@@ -95,12 +89,6 @@ export class Chart {
 
   close() {
     this.chart.remove();
-  }
-
-  /** How many places the time scale has. */
-  get #count() {
-    const { newest } = this.prices;
-    return newest === undefined ? 0 : (this.chart.timeScale().timeToIndex(barTime(newest), true) ?? 0) + 1;
   }
 
   /**
@@ -161,14 +149,16 @@ export class Chart {
     const palette = this.#palette;
     if (!palette) return;
     this.#marked.clear();
-    this.prices.draw(store.candles, this.#interval, (candle) => {
-      const found = condition(candle);
-      if (found === "lacking") this.#marked.add(candle.open_time);
-      return found;
+    this.sight.keep(() => {
+      this.prices.draw(store.candles, this.#interval, (candle) => {
+        const found = condition(candle);
+        if (found === "lacking") this.#marked.add(candle.open_time);
+        return found;
+      });
+      this.volume.setData(store.candles.map((candle) => volume(candle, palette)));
+      this.overlay.draw(store.candles);
+      this.#mark();
     });
-    this.volume.setData(store.candles.map((candle) => volume(candle, palette)));
-    this.overlay.draw(store.candles);
-    this.#mark();
   }
 
   /**
@@ -203,14 +193,11 @@ export class Chart {
   }
 
   /**
-   * Do something that draws all anew; what is in sight stays where it is, though another style's series comes and goes.
+   * Draw all anew in another way; what is in sight stays where it is, though another style's series comes and goes.
    * @param {() => void} drawing
    */
-  staying(drawing) {
-    const scale = this.chart.timeScale();
-    const position = scale.scrollPosition();
-    drawing();
-    if (this.prices.newest !== undefined) scale.scrollToPosition(position, false);
+  redraw(drawing) {
+    this.sight.redraw(drawing);
     this.axis.rebase();
   }
 
@@ -223,41 +210,10 @@ export class Chart {
     for (const shading of this.#shadings) shading.show(bands, this.prices.newest ?? 0);
   }
 
-  /** Show the newest candles, at the usual width. */
-  scrollToNow() {
-    const scale = this.chart.timeScale();
-    scale.applyOptions({ barSpacing: BAR_SPACING });
-    scale.scrollToPosition(RIGHT, false); // at once: what the library would glide to, the next candle that comes stops
-  }
-
-  /**
-   * Show what is around a time (ms).
-   * @param {number} time
-   */
-  centre(time) {
-    const scale = this.chart.timeScale();
-    const at = scale.timeToIndex(barTime(time), true);
-    const range = scale.getVisibleLogicalRange();
-    if (at === null || !range) return;
-    const half = (range.to - range.from) / 2;
-    scale.setVisibleLogicalRange({ from: at - half, to: at + half });
-  }
-
-  /** Whether the newest candle is beyond the right edge. */
-  get isPast() {
-    return this.prices.newest !== undefined && this.chart.timeScale().scrollPosition() < -1;
-  }
-
   /** @param {number} y pixels from the container's top */
   priceAt(y) {
     const [main] = this.chart.panes();
     return y <= (main?.getHeight() ?? 0) ? (this.prices.series.coordinateToPrice(y) ?? undefined) : undefined;
-  }
-
-  /** The times (ms) of the first and the last place in sight. */
-  get timesInSight() {
-    const range = this.chart.timeScale().getVisibleRange();
-    return range && { from: Number(range.from) * 1000, to: Number(range.to) * 1000 };
   }
 
   /**
@@ -268,24 +224,6 @@ export class Chart {
   point(openTime, price) {
     if (openTime === null) this.chart.clearCrosshairPosition();
     else this.chart.setCrosshairPosition(price, barTime(openTime), this.prices.series);
-  }
-
-  /**
-   * Move by this many bars, to newer ones when positive.
-   * @param {number} bars
-   */
-  scroll(bars) {
-    const scale = this.chart.timeScale();
-    scale.scrollToPosition(scale.scrollPosition() + bars, false);
-  }
-
-  /**
-   * Show this many times as much, around the right edge.
-   * @param {number} factor
-   */
-  zoom(factor) {
-    const scale = this.chart.timeScale();
-    scale.applyOptions({ barSpacing: Math.max(0.5, scale.options().barSpacing / factor) });
   }
 
   #mark() {

@@ -4,7 +4,7 @@ import { barTime } from "./bars.js";
 import { hatch } from "./shading.js";
 
 /** @import { CanvasRenderingTarget2D } from "fancy-canvas" */
-/** @import { IChartApi, ISeriesApi, ISeriesPrimitive, SeriesAttachedParameter, SeriesType, Time } from "../../vendor/lightweight-charts.mjs" */
+/** @import { IChartApi, ISeriesApi, ISeriesPrimitive, SeriesAttachedParameter, SeriesType, Time } from "lightweight-charts" */
 /** @import { Body } from "./styles.js" */
 /** @import { Palette } from "../shell/theme.js" */
 

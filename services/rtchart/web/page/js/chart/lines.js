@@ -1,10 +1,10 @@
 /** Marked prices on a chart. */
 
-import { LineStyle } from "../../vendor/lightweight-charts.mjs";
+import { LineStyle } from "lightweight-charts";
 import { texts } from "../texts.js";
 import { idOf } from "../marks/marks.js";
 
-/** @import { IPriceLine, ISeriesApi, SeriesType } from "../../vendor/lightweight-charts.mjs" */
+/** @import { IPriceLine, ISeriesApi, SeriesType } from "lightweight-charts" */
 /** @import { Palette } from "../shell/theme.js" */
 /** @import { Mark } from "../marks/marks.js" */
 

@@ -1,12 +1,12 @@
 /** The chosen indicators on the chart: their series, live on the forming candle. */
 
-import { HistogramSeries, LineSeries, LineStyle } from "../../vendor/lightweight-charts.mjs";
+import { HistogramSeries, LineSeries, LineStyle } from "lightweight-charts";
 import { barTime } from "./bars.js";
 import { Running } from "./indicators.js";
 import { KINDS, written } from "./studies.js";
 import { texts } from "../texts.js";
 
-/** @import { IChartApi, ISeriesApi, SeriesType } from "../../vendor/lightweight-charts.mjs" */
+/** @import { IChartApi, ISeriesApi, SeriesType } from "lightweight-charts" */
 /** @import { Bar, Values } from "./indicators.js" */
 /** @import { Candle } from "../client/protocol.js" */
 /** @import { Study } from "./studies.js" */

@@ -8,11 +8,11 @@ import {
   LineStyle,
   MismatchDirection,
   createSeriesMarkers,
-} from "../../vendor/lightweight-charts.mjs";
+} from "lightweight-charts";
 import { barTime, room } from "./bars.js";
 import { KIND, beforeHole, datum } from "./styles.js";
 
-/** @import { IChartApi, IPriceLine, ISeriesApi, ISeriesPrimitive, SeriesType, Time } from "../../vendor/lightweight-charts.mjs" */
+/** @import { IChartApi, IPriceLine, ISeriesApi, ISeriesPrimitive, SeriesType, Time } from "lightweight-charts" */
 /** @import { Condition } from "../candles/completeness.js" */
 /** @import { Candle } from "../client/protocol.js" */
 /** @import { Body, Style } from "./styles.js" */

@@ -3,7 +3,7 @@
 import { texts } from "../texts.js";
 
 /** @import { CanvasRenderingTarget2D } from "fancy-canvas" */
-/** @import { IChartApi, ISeriesPrimitive, SeriesAttachedParameter, Time, UTCTimestamp } from "../../vendor/lightweight-charts.mjs" */
+/** @import { IChartApi, ISeriesPrimitive, SeriesAttachedParameter, Time, UTCTimestamp } from "lightweight-charts" */
 /** @import { Band } from "../candles/bands.js" */
 /** @import { Palette } from "../shell/theme.js" */
 

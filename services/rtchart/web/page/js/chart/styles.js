@@ -2,7 +2,7 @@
 
 import { bar, barTime } from "./bars.js";
 
-/** @import { UTCTimestamp } from "../../vendor/lightweight-charts.mjs" */
+/** @import { UTCTimestamp } from "lightweight-charts" */
 /** @import { Condition } from "../candles/completeness.js" */
 /** @import { Candle } from "../client/protocol.js" */
 /** @import { Palette } from "../shell/theme.js" */

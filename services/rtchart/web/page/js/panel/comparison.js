@@ -1,12 +1,12 @@
 /** Another symbol beside the prices, as if both had begun at one: with a scale in percent, each in percent of its first. */
 
-import { LineSeries } from "../../vendor/lightweight-charts.mjs";
+import { LineSeries } from "lightweight-charts";
 import { barTime } from "../chart/bars.js";
 import { viewKey } from "../client/identity.js";
 import { onFrame } from "../lib/frame.js";
 import { Timeline } from "./timeline.js";
 
-/** @import { ISeriesApi } from "../../vendor/lightweight-charts.mjs" */
+/** @import { ISeriesApi } from "lightweight-charts" */
 /** @import { Candle, View } from "../client/protocol.js" */
 /** @import { Change } from "../client/store.js" */
 /** @import { Source } from "./timeline.js" */

@@ -10,15 +10,15 @@ const ZOOM = 1.25;
  * @param {ChartView} view
  */
 export function bindKeys(container, view) {
-  const { chart } = view;
+  const { sight } = view.chart;
   /** @type {Record<string, () => void>} */
   const acts = {
-    ArrowLeft: () => chart.scroll(-STEP),
-    ArrowRight: () => chart.scroll(STEP),
-    PageUp: () => chart.scroll(-STEP * STEP),
-    PageDown: () => chart.scroll(STEP * STEP),
-    "+": () => chart.zoom(1 / ZOOM),
-    "-": () => chart.zoom(ZOOM),
+    ArrowLeft: () => sight.scroll(-STEP),
+    ArrowRight: () => sight.scroll(STEP),
+    PageUp: () => sight.scroll(-STEP * STEP),
+    PageDown: () => sight.scroll(STEP * STEP),
+    "+": () => sight.zoom(1 / ZOOM),
+    "-": () => sight.zoom(ZOOM),
     End: () => view.toNow(),
   };
   container.addEventListener("keydown", (event) => {

@@ -99,7 +99,7 @@ export class ChartView {
     this.timeline = new Timeline(view, tickSize, this.source, {
       onSnapshot: (first) => {
         this.#draw();
-        if (first) this.chart.scrollToNow();
+        if (first) this.chart.sight.toNow();
         if (first) afterPaint(markFirst);
         this.#describe();
       },
@@ -107,7 +107,7 @@ export class ChartView {
       onNews: () => this.#drawSoon(),
       onState: this.handlers.onState,
       onLive: this.handlers.onDrawn,
-      forgets: () => !this.chart.isPast,
+      forgets: () => !this.chart.sight.isPast,
     });
     this.chart.clear(view.interval);
     this.handlers.onState("loading");
@@ -127,7 +127,7 @@ export class ChartView {
    * @param {(chart: Chart) => void} change
    */
   redraw(change) {
-    this.chart.staying(() => {
+    this.chart.redraw(() => {
       change(this.chart);
       this.#draw();
     });
@@ -146,24 +146,24 @@ export class ChartView {
     const there = await timeline?.reach(time);
     if (timeline !== this.timeline || !there) return false;
     this.#draw();
-    this.chart.centre(time);
+    this.chart.sight.centre(time);
     return true;
   }
 
   /** Show the newest candles. */
   toNow() {
     if (this.timeline?.away && this.shown) this.show(this.shown, this.#tickSize);
-    else this.chart.scrollToNow();
+    else this.chart.sight.toNow();
   }
 
   /** Whether the newest candle is not in sight. */
   get isPast() {
-    return Boolean(this.timeline?.away) || this.chart.isPast;
+    return Boolean(this.timeline?.away) || this.chart.sight.isPast;
   }
 
   /** The candles that are in sight, oldest first. */
   get inSight() {
-    const range = this.chart.timesInSight;
+    const range = this.chart.sight.times;
     return range ? this.candles.filter(({ open_time }) => open_time >= range.from && open_time <= range.to) : [];
   }
 
