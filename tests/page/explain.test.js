@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { explain } from "../../services/rtchart/web/page/js/candles/explain.js";
+import { explain, reading } from "../../services/rtchart/web/page/js/candles/explain.js";
 import { Store } from "../../services/rtchart/web/page/js/client/store.js";
 import { Zone } from "../../services/rtchart/web/page/js/lib/zone.js";
 import { MINUTE, candle } from "./samples.js";
@@ -59,5 +59,31 @@ describe("what is told of a candle", () => {
     const lines = explain(MINUTE, known("coming", gaps), [], 9 * MINUTE, zone);
     assert.equal(lines.length, 6);
     assert.equal(lines[4], "… and 6 more gaps");
+  });
+});
+
+describe("a candle read aloud", () => {
+  test("is its values and that it is whole", () => {
+    const store = new Store("1m");
+    const whole = candle({ open_time: MINUTE, received: 60, closed: true, open: "1.5", high: "2", low: "1", close: "1.25" });
+    store.merge(whole);
+    const said = reading(whole, { store, gaps: [], condition: () => "whole" }, [], 9 * MINUTE, zone, 2);
+    assert.equal(said, "1970-01-01 00:01: open 1.50, high 2.00, low 1.00, close 1.25. Every second of this candle came in.");
+  });
+
+  test("is what lacks of it, and before it", () => {
+    const store = new Store("1m");
+    store.merge(candle({ open_time: MINUTE, received: 60, closed: true }));
+    const lacking = candle({ open_time: 5 * MINUTE, received: 31, closed: true });
+    store.merge(lacking);
+    const gaps = [gap({ start: 2 * MINUTE, end: 5 * MINUTE + 29_000 })];
+    /** @type {import("../../services/rtchart/web/page/js/candles/bands.js").Band[]} */
+    const bands = [{ start: 2 * MINUTE, end: 5 * MINUTE, kind: "missing" }];
+    const said = reading(lacking, { store, gaps, condition: () => "lacking" }, bands, 9 * MINUTE, zone, 2);
+    assert.match(
+      said,
+      /^No candle from 1970-01-01 00:02:00 to 1970-01-01 00:05:00\. .*Being repaired.* 1970-01-01 00:05: open/,
+    );
+    assert.match(said, /29 of 60 seconds are missing\. .*Being repaired: the exchange is asked for it\.$/);
   });
 });

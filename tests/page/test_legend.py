@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from playwright.async_api import Page, expect
 from rtchart.core.interval import MINUTE
 from rtchart.process.clock import now_ms
 from tests.page import market
-from tests.page.browser import opened, until
+from tests.page.browser import inspect, opened, until
 from tests.page.stage import Stage
 from tests.waiting import wait_until
 
@@ -51,6 +52,103 @@ async def test_a_candle_that_is_not_whole_says_why_and_what_is_done(stage: Stage
     await expect(tip).to_be_hidden()
     await wait_until(found)
     await expect(tip).to_contain_text("The exchange itself has nothing for it")
+
+
+async def test_by_keyboard_a_candle_is_gone_to_and_read_out(stage: Stage, page: Page, gap: dict[str, Any]) -> None:
+    at = gap["start"] - 9_000
+    stage.edit[at] = {**market.candle("BTCUSDT", "1m", at, now_ms()), "received": 31}
+    # Before it nothing is there at all.
+    stage.edit |= {at - MINUTE: None, at - 2 * MINUTE: None}
+    stage.gaps = [{**gap, "start": at - 2 * MINUTE}]
+    await opened(page, stage, "?charts=2&beside=binance:ETHUSDT:1m")
+    spoken, tip, seconds = page.locator("#spoken"), page.locator(".tip").first, page.locator(".seconds dd").first
+    clock = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+    await page.locator("#chart").focus()
+    for _ in range(20):
+        await page.keyboard.press("Shift+ArrowLeft")
+        said = await spoken.inner_text()
+        if f"{clock}: open" in said:
+            break
+        assert said.endswith((" Every second of this candle came in.", " This candle is forming."))
+    assert re.search(r"^No candle from .*Being repaired.* high [\d,.]+, low .*29 of 60 seconds are missing\.", said)
+    await expect(tip).to_contain_text("29 of 60 seconds are missing.")
+    await expect(seconds).to_have_text("31/60")
+    await page.keyboard.press("Shift+ArrowLeft")
+    await expect(seconds).to_have_text("60/60")
+    await expect(tip).to_be_hidden()
+    await page.keyboard.press("Shift+ArrowRight")
+    await expect(seconds).to_have_text("31/60")
+    # It is left with a key, and with the focus.
+    for leave in ("Escape", "Tab"):
+        await page.locator("#chart").focus()
+        await page.keyboard.press("Shift+ArrowLeft")
+        await page.keyboard.press("Shift+ArrowLeft")
+        await expect(seconds).to_have_text("60/60")
+        await page.keyboard.press(leave)
+        await expect(seconds).not_to_have_text("60/60")
+    # To where it is out of sight too, and further than what is here.
+    await page.locator("#chart").focus()
+    first = (await inspect(page, "candles()"))[0]["open_time"]
+    await page.keyboard.press("PageUp")
+    before = await inspect(page, "inSight().at(-1).open_time")
+    for _ in range(80):
+        await page.keyboard.press("Shift+ArrowRight")
+    await until(page, "r.inSight().at(-1).open_time > a", before + 50 * MINUTE)
+    assert (await inspect(page, "candles()"))[0]["open_time"] <= first
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_candle_that_is_not_whole_is_hatched(stage: Stage, page: Page, scheme: Any) -> None:
+    await page.emulate_media(color_scheme=scheme)
+    at = now_ms() // MINUTE * MINUTE - 10 * MINUTE
+    candle = market.candle("BTCUSDT", "1m", at, now_ms())
+    # A tall body.
+    tall = {**candle, "open": candle["low"], "close": f"{float(candle['low']) * 1.01:.8f}"}
+    tall["high"] = tall["close"]
+    stage.edit[at] = {**tall, "received": 31, "revision": 1}
+    await opened(page, stage)
+    await page.locator("#chart").focus()
+    for _ in range(8):
+        await page.keyboard.press("+")
+
+    async def stripes() -> int:
+        """How often the colour changes from the top of its body to its bottom."""
+        changes: int = await page.evaluate(
+            """([at, top, bottom]) => {
+              const r = rtchart;
+              // The largest pane's, one over the other: what is drawn, and what is drawn on top.
+              const canvases = [...document.querySelectorAll("#chart canvas")];
+              const most = Math.max(...canvases.map(({ width, height }) => width * height));
+              const layers = canvases.filter(({ width, height }) => width * height === most);
+              const { width, height, clientWidth } = layers[0];
+              const copy = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+              for (const layer of layers) copy.drawImage(layer, 0, 0);
+              const places = [r.x(at), r.heights(top)[0], r.heights(bottom)[0]];
+              const [x, high, low] = places.map((place) => Math.round((place * width) / clientWidth));
+              const { data } = copy.getImageData(x + 3, high + 3, 1, low - high - 6);
+              let changes = 0;
+              for (let at = 4; at < data.length; at += 4) {
+                const apart = [0, 1, 2].map((of) => Math.abs(data[at + of] - data[at - 4 + of]));
+                if (Math.max(...apart) > 24) changes += 1;
+              }
+              return changes;
+            }""",
+            [at, float(tall["high"]), float(tall["low"])],
+        )
+        return changes
+
+    async def hatched() -> bool:
+        return await stripes() >= 6
+
+    await wait_until(hatched)
+    repaired = {**tall, "received": 60, "revision": 2, "source": "repair"}
+    await stage.send({"op": "revision", "exchange": "binance", "symbol": "BTCUSDT", "interval": "1m", "candle": repaired})
+    await until(page, "r.marked() === 0")
+
+    async def plain() -> bool:
+        return await stripes() == 0
+
+    await wait_until(plain)
 
 
 async def test_the_time_to_the_close_is_counted_down(stage: Stage, page: Page) -> None:

@@ -109,6 +109,7 @@ const panels = new Panels(
   {
     onActive: () => showActive(),
     onInterval: (panel, interval) => session.interval(panel, interval),
+    onRead: (text) => announcer.say(text),
     onMenu: embedded ? null : (panel, price) => markAt(panel, price),
     onGaps: (panel) => {
       if (panel === panels.active) status.showGaps(panel.gaps, panel.fetching);

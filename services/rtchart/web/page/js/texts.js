@@ -40,7 +40,7 @@ export const texts = {
   }),
   intervals: "Interval",
   chart: (/** @type {string} */ symbol, /** @type {string} */ venue, /** @type {string} */ interval) =>
-    `Chart of ${symbol} at ${venue}, interval ${interval}. The arrow keys move it, plus and minus zoom, End goes to the newest candle.`,
+    `Chart of ${symbol} at ${venue}, interval ${interval}. The arrow keys move it, plus and minus zoom, End goes to the newest candle. Shift with an arrow key reads candle by candle.`,
   loading: "Loading…",
   empty: "No candle yet. The first one appears with the first second that comes in.",
   unavailable: (/** @type {string} */ reason) => `Nothing to show: ${reason}.`,
@@ -128,6 +128,8 @@ export const texts = {
     ["← →", "Move the chart"],
     ["Page Up, Page Down", "Move it far"],
     ["+ −", "Zoom"],
+    ["Shift ← →", "From candle to candle: what lacks of each is said, and read out"],
+    ["Esc", "Leave the candle"],
     ["End", "To the newest candle"],
     ["Alt click", "On a symbol: show it in the chart beside"],
     ["Right click", "On the chart: a line or an alert at this price"],
@@ -146,6 +148,8 @@ export const texts = {
   linked: "Same interval in all charts",
   compare: "Compare with",
   nothing: "nothing",
+  reading: (/** @type {string} */ time, /** @type {{ open: string, high: string, low: string, close: string }} */ candle) =>
+    `${time}: open ${candle.open}, high ${candle.high}, low ${candle.low}, close ${candle.close}.`,
   tip: {
     lacks: (/** @type {number} */ missing, /** @type {number} */ of) => `${missing} of ${of} seconds are missing.`,
     nothing: (/** @type {string} */ from, /** @type {string} */ to) => `No candle from ${from} to ${to}.`,

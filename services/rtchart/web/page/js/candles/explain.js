@@ -1,6 +1,7 @@
 /** What people are told about a period that is not whole: what lacks, why, and what is being done. No DOM. */
 
-import { nextOpen } from "../client/interval.js";
+import { isDaily, isSeconds, nextOpen } from "../client/interval.js";
+import * as format from "../lib/format.js";
 import { texts } from "../texts.js";
 
 /** @import { Zone } from "../lib/zone.js" */
@@ -61,4 +62,41 @@ export function explain(openTime, known, bands, now, zone) {
   else if (condition === "began") lines.push(texts.card.began);
   else if (condition === "lacking" || band) lines.push(texts.tip.unknown);
   return lines;
+}
+
+/**
+ * How whole a candle is, in a sentence.
+ * @param {Candle} candle
+ * @param {Condition} condition
+ * @param {number} now in ms
+ */
+export function sentence(candle, condition, now) {
+  if (condition === "whole" && candle.source === "venue") return texts.card.venue;
+  if (condition === "whole") return candle.closed ? texts.card.whole : texts.card.forming;
+  if (condition === "coming") return texts.card.coming;
+  if (condition === "began") return texts.card.began;
+  const elapsed = candle.closed ? candle.expected : Math.floor((now - candle.open_time) / 1000);
+  return texts.card.incomplete(elapsed - candle.received);
+}
+
+/**
+ * A candle in words, to be read aloud: what lacks before it, its values, and how whole it is.
+ * @param {Candle} candle one of the store's
+ * @param {Known} known
+ * @param {readonly Band[]} bands
+ * @param {number} now in ms
+ * @param {Zone} zone
+ * @param {number} precision decimals of its prices
+ */
+export function reading(candle, known, bands, now, zone, precision) {
+  const { store } = known;
+  const { open_time, open, high, low, close } = candle;
+  const before = store.candles[store.index(open_time) - 1];
+  const hole = before ? nextOpen(store.interval, before.open_time) : open_time;
+  const lacking = hole < open_time ? explain(hole, known, bands, now, zone) : [];
+  const time = zone.time(open_time, { clock: !isDaily(store.interval), seconds: isSeconds(store.interval) });
+  const [first, highest, lowest, last] = [open, high, low, close].map((price) => format.price(price, precision));
+  const values = texts.reading(time, { open: first ?? "", high: highest ?? "", low: lowest ?? "", close: last ?? "" });
+  const told = explain(open_time, known, bands, now, zone);
+  return [...lacking, values, ...(told.length ? told : [`${sentence(candle, known.condition(candle), now)}.`])].join(" ");
 }

@@ -217,6 +217,18 @@ export class Chart {
   }
 
   /**
+   * Where a candle is seen, at its close.
+   * @param {Candle} candle
+   * @returns {Place | null}
+   */
+  place({ open_time, close }) {
+    const price = Number(close);
+    const x = this.chart.timeScale().timeToCoordinate(barTime(open_time));
+    const y = this.prices.series.priceToCoordinate(price);
+    return x === null || y === null ? null : { openTime: open_time, price, x, y };
+  }
+
+  /**
    * Put the crosshair at a candle, or take it away.
    * @param {number | null} openTime in ms
    * @param {number} price

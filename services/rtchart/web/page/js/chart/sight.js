@@ -92,6 +92,18 @@ export class Sight {
   }
 
   /**
+   * Move so far that a time (ms) is in sight.
+   * @param {number} time
+   */
+  reveal(time) {
+    const at = this.scale.timeToIndex(barTime(time), true);
+    const range = this.scale.getVisibleLogicalRange();
+    if (at === null || !range) return;
+    if (at < range.from + 1) this.scroll(at - range.from - 1);
+    else if (at > range.to - 1) this.scroll(at - range.to + 1);
+  }
+
+  /**
    * Move by this many bars, to newer ones when positive.
    * @param {number} bars
    */

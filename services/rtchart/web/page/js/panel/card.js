@@ -1,5 +1,6 @@
 /** The head of a chart: the last price, its change, and the candle under the crosshair, or else the newest. */
 
+import { sentence } from "../candles/explain.js";
 import { make, part, write } from "../lib/dom.js";
 import * as format from "../lib/format.js";
 import { nextOpen } from "../client/interval.js";
@@ -85,7 +86,7 @@ export class Card {
     const seconds = this.#fields.get("seconds");
     if (!seconds) return;
     seconds.classList.toggle("incomplete", candle !== undefined && condition === "lacking");
-    seconds.title = candle ? said(candle, condition, now) : "";
+    seconds.title = candle ? sentence(candle, condition, now) : "";
     const rising = candle && Number(candle.close) >= Number(candle.open);
     this.#values.dataset.direction = candle ? (rising ? "up" : "down") : "";
   }
@@ -107,18 +108,4 @@ export class Card {
     const field = this.#fields.get(name);
     if (field) write(field, text);
   }
-}
-
-/**
- * @param {Candle} candle
- * @param {Condition} condition
- * @param {number} now
- */
-function said(candle, condition, now) {
-  if (condition === "whole" && candle.source === "venue") return texts.card.venue;
-  if (condition === "whole") return candle.closed ? texts.card.whole : texts.card.forming;
-  if (condition === "coming") return texts.card.coming;
-  if (condition === "began") return texts.card.began;
-  const elapsed = candle.closed ? candle.expected : Math.floor((now - candle.open_time) / 1000);
-  return texts.card.incomplete(elapsed - candle.received);
 }

@@ -1,4 +1,4 @@
-/** The chart by keyboard: the arrows move it, plus and minus zoom, End goes to now. */
+/** The chart by keyboard: the arrows move it, or with Shift its crosshair, plus and minus zoom, End goes to now. */
 
 /** @import { ChartView } from "./view.js" */
 
@@ -20,11 +20,16 @@ export function bindKeys(container, view) {
     "+": () => sight.zoom(1 / ZOOM),
     "-": () => sight.zoom(ZOOM),
     End: () => view.toNow(),
+    "Shift ArrowLeft": () => view.step(-1),
+    "Shift ArrowRight": () => view.step(1),
+    Escape: () => view.leave(),
   };
   container.addEventListener("keydown", (event) => {
-    const act = event.ctrlKey || event.metaKey || event.altKey ? undefined : acts[event.key];
+    const key = event.shiftKey && event.key.startsWith("Arrow") ? `Shift ${event.key}` : event.key;
+    const act = event.ctrlKey || event.metaKey || event.altKey ? undefined : acts[key];
     if (!act) return;
     event.preventDefault();
     act();
   });
+  container.addEventListener("blur", () => view.leave());
 }

@@ -2,7 +2,7 @@
 
 import { part, write } from "../lib/dom.js";
 import { onFrame } from "../lib/frame.js";
-import { explain } from "../candles/explain.js";
+import { explain, reading } from "../candles/explain.js";
 import { identityOf, symbolKey } from "../client/identity.js";
 import { isSilent } from "../client/status.js";
 import { fill, texts } from "../texts.js";
@@ -24,6 +24,7 @@ import { ChartView } from "./view.js";
  * @property {(panel: Panel) => void} onActive it is worked with
  * @property {(panel: Panel, interval: string) => void} onInterval
  * @property {(panel: Panel, place: Place | null) => void} onHover
+ * @property {(text: string) => void} onRead this is to be read out
  * @property {((panel: Panel, price: string) => void) | null} onMenu marks at a price are wished for; `null`: there are none
  * @property {(panel: Panel) => void} onGaps others are known
  * @property {(message: CandleMessage, frame: Frame) => void} onDrawn
@@ -78,6 +79,10 @@ export class Panel {
       onHover: (place) => {
         this.#tell(place);
         handlers.onHover(this, place);
+      },
+      onStep: (candle) => {
+        const { timeline, bands, precision } = this.view;
+        if (timeline) handlers.onRead(reading(candle, timeline, bands, source.now(), this.zone, precision));
       },
       onMove: () => {
         this.comparison.rebase();

@@ -13,6 +13,7 @@ export const COUNTS = /** @type {const} */ ([1, 2, 4]);
 
 /**
  * @typedef {object} Handlers
+ * @property {(text: string) => void} onRead this is to be read out
  * @property {() => void} onActive another one is the active one
  * @property {(panel: Panel, interval: string) => void} onInterval
  * @property {((panel: Panel, price: string) => void) | null} onMenu

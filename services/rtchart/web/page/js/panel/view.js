@@ -23,6 +23,7 @@ import { Timeline } from "./timeline.js";
  * @property {(state: State, detail?: string) => void} onState
  * @property {(message: CandleMessage, frame: Frame) => void} onDrawn a live candle was handed to the chart
  * @property {(place: Place | null) => void} onHover
+ * @property {(candle: Candle) => void} onStep the crosshair was led to this one
  * @property {() => void} onMove other candles may be in sight
  */
 
@@ -44,6 +45,8 @@ export class ChartView {
   #hovered = null;
   /** @type {string | null | undefined} */
   #tickSize;
+  /** Whether the crosshair is led by keys. */
+  #led = false;
   /** Whether everything is drawn anew in the next frame. */
   #stale = false;
 
@@ -63,6 +66,7 @@ export class ChartView {
       },
       onHover: (place) => {
         this.#hovered = place?.openTime ?? null;
+        this.#led = false;
         handlers.onHover(place);
         this.#describe();
       },
@@ -178,6 +182,36 @@ export class ChartView {
     this.chart.point(candle?.open_time ?? null, Number(candle?.close));
     this.#hovered = candle?.open_time ?? null;
     this.#describe();
+  }
+
+  /**
+   * Lead the crosshair to the next candle, at first to the newest in sight.
+   * @param {1 | -1} by to a newer one when positive
+   */
+  step(by) {
+    const { store } = this;
+    const newest = this.inSight.at(-1);
+    if (!store || !newest) return;
+    const at = this.#hovered === null ? store.index(newest.open_time) : store.index(this.#hovered) + by;
+    const candle = store.candles[Math.min(Math.max(at, 0), store.candles.length - 1)];
+    if (!candle) return;
+    this.chart.sight.reveal(candle.open_time);
+    this.point(candle.open_time);
+    this.#led = true;
+    this.handlers.onStep(candle);
+    // Where it is seen is known when the chart has moved there.
+    requestAnimationFrame(() => {
+      const place = this.#led && this.#hovered === candle.open_time ? this.chart.place(candle) : null;
+      if (place) this.handlers.onHover(place);
+    });
+  }
+
+  /** Have no crosshair, if keys led it. */
+  leave() {
+    if (!this.#led) return;
+    this.#led = false;
+    this.point(null);
+    this.handlers.onHover(null);
   }
 
   /**

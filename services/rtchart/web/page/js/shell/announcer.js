@@ -1,4 +1,4 @@
-/** The price in words, for a screen reader, for who wants it: quiet until then, and calm after. */
+/** What a screen reader reads out: what was asked for, and for who wants it the price, calmly. */
 
 import { find, write } from "../lib/dom.js";
 import { texts } from "../texts.js";
@@ -16,6 +16,15 @@ export class Announcer {
     this.#on = on;
     this.#last = -Infinity;
     if (!on) write(this.#element, "");
+  }
+
+  /**
+   * At once; the price waits its turn.
+   * @param {string} text
+   */
+  say(text) {
+    this.#last = performance.now();
+    write(this.#element, text);
   }
 
   /**
