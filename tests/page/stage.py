@@ -65,8 +65,8 @@ class Stage:
     url: str = ""
     symbols_say: int = 200
     """The status with which the symbols are told."""
-    unknown: bool = False
-    """Whether subscriptions are refused, as by a server that has yet to learn of the symbol."""
+    refused: set[str] = field(default_factory=set)
+    """Symbols whose subscriptions are refused, as by a server that has yet to learn of them."""
     refuse: bool = False
     """Whether sockets are closed at once."""
     _clients: set[Client] = field(default_factory=set)
@@ -273,8 +273,8 @@ class Client:
                 now, venue = now_ms(), self.stage.exchange
                 tickers = [market.ticker(venue, name, now) for name in self.stage.symbols]
                 return [{"op": "tickers", "id": message["id"], "tickers": tickers}]
-            case {"op": "subscribe"} if self.stage.unknown:
-                return [{"op": "error", "id": message["id"], "code": "unknown_symbol", "message": "BTCUSDT is not followed"}]
+            case {"op": "subscribe", "symbol": symbol} if symbol in self.stage.refused:
+                return [{"op": "error", "id": message["id"], "code": "unknown_symbol", "message": f"{symbol} is not followed"}]
             case {"op": "subscribe"}:
                 view, since = _view(message), message.get("since")
                 self.views.append(view)

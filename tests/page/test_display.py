@@ -60,6 +60,23 @@ async def test_a_line_does_not_lead_over_an_outage(stage: Stage, page: Page) -> 
         assert ends == [now - 15 * MINUTE]
 
 
+async def test_what_is_drawn_over_the_prices_does_not_lead_over_an_outage_either(stage: Stage, page: Page) -> None:
+    now = now_ms() // MINUTE * MINUTE
+    stage.edit = {now - minutes * MINUTE: None for minutes in range(10, 15)}
+    await opened(page, stage, "?indicators=sma:20,rsi:14&compare=binance:ETHUSDT")
+    await until(page, "r.compared().length >= 400")
+    drawn = [*[line["data"] for line in await inspect(page, "indicators()")], await inspect(page, "compared()")]
+    assert len(drawn) == 3
+    for points in drawn:
+        ends = [point["time"] * 1000 for point in points if point.get("color") == "transparent"]
+        assert ends == [now - 15 * MINUTE]
+    # Nor where it happens before one's eyes.
+    later = now_ms() // MINUTE * MINUTE + 3 * MINUTE
+    candle = market.candle("BTCUSDT", "1m", later, later + 30_000)
+    await stage.send({"op": "candle", "exchange": "binance", "symbol": "BTCUSDT", "interval": "1m", "candle": candle})
+    await until(page, "r.indicators().every(({ data }) => data.at(-2).color === 'transparent' && data.at(-1).value)")
+
+
 async def test_another_style_leaves_the_view_where_it_is(stage: Stage, page: Page) -> None:
     now = now_ms() // MINUTE * MINUTE
     stage.edit = {now - minutes * MINUTE: None for minutes in range(20, 60)}
@@ -175,3 +192,14 @@ async def test_another_symbol_is_compared_in_percent(stage: Stage, page: Page) -
     assert "compare" not in page.url
     unsubscribed = [m["symbol"] for m in stage.received if m["op"] == "unsubscribe"]
     assert unsubscribed[-1] == "ETHUSDT"
+
+
+async def test_a_symbol_that_cannot_be_compared_with_says_so(stage: Stage, page: Page) -> None:
+    stage.refused.add("ETHUSDT")
+    await opened(page, stage, "?compare=binance:ETHUSDT")
+    notice = page.locator(".notice")
+    await expect(notice).to_have_text("ETHUSDT cannot be compared with: ETHUSDT is not followed.")
+    assert await inspect(page, "compared()") == []
+    stage.refused.clear()
+    await until(page, "r.compared().length >= 400")
+    await expect(notice).to_be_hidden()

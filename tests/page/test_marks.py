@@ -183,6 +183,22 @@ async def test_a_toast_stays_until_it_is_dismissed_or_its_symbol_is_shown(stage:
     await expect(page.locator(".toast")).to_have_count(0)
 
 
+async def test_a_toast_takes_clicks_while_a_dialog_is_open(stage: Stage, page: Page) -> None:
+    await opened(page, stage)
+    await add(page, "alert", FAR)
+    await armed(page)
+    await ticks(stage, "BTCUSDT", BEYOND)
+    toast = page.locator(".toast")
+    await expect(toast).to_be_in_viewport(ratio=1)
+    await expect(page.locator("#marks")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(toast).to_be_in_viewport(ratio=1)
+    await page.click("#display-open")
+    await page.get_by_role("button", name="Dismiss: BTCUSDT reached 150,000.00").click()
+    await expect(toast).to_have_count(0)
+    await expect(page.locator("#display")).to_be_visible()
+
+
 async def test_an_alert_that_was_reached_during_an_outage_rings_late(stage: Stage, page: Page) -> None:
     await opened(page, stage)
     await add(page, "alert", FAR)

@@ -193,10 +193,10 @@ async def test_a_machine_that_slept_connects_again_at_once(stage: Stage, page: P
 
 
 async def test_a_refused_view_is_said_and_tried_again(stage: Stage, page: Page) -> None:
-    stage.unknown = True
+    stage.refused.add("BTCUSDT")
     await visit(page, stage.url)
     await expect(page.locator(".notice")).to_have_text("Nothing to show: BTCUSDT is not followed.")
-    stage.unknown = False
+    stage.refused.clear()
     await until(page, "r.candles().length >= 400")
     await expect(page.locator(".notice")).to_be_hidden()
 

@@ -194,6 +194,12 @@ async def test_how_old_a_price_is_is_said(stage: Stage, page: Page) -> None:
     await expect(age).to_have_text("2 min ago")
     last = str(await age.get_attribute("title"))
     assert last.startswith("Last second until 20") and last.endswith(" UTC")
+    # In the zone that was chosen.
+    await page.click("#display-open")
+    await page.locator("#settings-zone").focus()
+    await page.select_option("#settings-zone", "Asia/Tokyo")
+    await page.keyboard.press("Escape")
+    await expect(age).to_have_attribute("title", re.compile(" Asia/Tokyo$"))
     await tell(stage, told("NEWUSDT"))
     await expect(new).to_have_attribute("data-fresh", "fresh")
     for status, words in {"stale": "Stale", "refused": "Refused", "halted": "Halted", "suspended": "Suspended"}.items():

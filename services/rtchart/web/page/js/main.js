@@ -15,7 +15,7 @@ import { ConnectionLog } from "./health/history.js";
 import { HealthView } from "./health/view.js";
 import { inspect } from "./inspect.js";
 import { LatencyMeter } from "./latency/meter.js";
-import { find, write } from "./lib/dom.js";
+import { find } from "./lib/dom.js";
 import * as format from "./lib/format.js";
 import { afterPaint, onFrame } from "./lib/frame.js";
 import { recall, remember } from "./lib/memory.js";
@@ -96,7 +96,7 @@ const feed = new Feed(
 
 const settings = new SettingsForm(({ zone, swapped, spoken }) => {
   panels.zone = zone;
-  write(find("status-zone", HTMLSpanElement), zone.label);
+  status.zone = zone;
   theme.swapped = swapped;
   announcer.on = spoken;
 });
@@ -142,6 +142,7 @@ const watchlist = new Sidebar({
   onChoose: (info, { beside }) => choose(info, beside),
   fetchCloses: (exchange, symbols, interval, limit) => api.closes(exchange, symbols, interval, limit),
   now,
+  zone: () => settings.value.zone,
   address: (info) => session.address(info),
   recall,
   remember,
@@ -301,7 +302,7 @@ status.bindTheme(theme);
 status.latency = meter;
 theme.swapped = settings.value.swapped;
 announcer.on = settings.value.spoken;
-write(find("status-zone", HTMLSpanElement), settings.value.zone.label);
+status.zone = settings.value.zone;
 session.start();
 inspect(panels, feed);
 feed.connection.start();

@@ -27,7 +27,7 @@ export const texts = {
       if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
       return seconds < 86_400 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86_400)} d ago`;
     },
-    last: (/** @type {string} */ time) => `Last second until ${time} UTC`,
+    last: (/** @type {string} */ time, /** @type {string} */ zone) => `Last second until ${time} ${zone}`,
   },
   statuses: /** @type {Record<string, string>} */ ({
     subscribing: "Subscribing",
@@ -62,7 +62,8 @@ export const texts = {
   noLatency: "– ms",
   latencyHint: "Median and 99th percentile of the last minute, from the exchange to your eye",
   latencyName: (/** @type {string} */ numbers) => `Latency ${numbers}. Open the health view`,
-  quiet: (/** @type {string} */ time) => `Nothing was painted since ${time} UTC`,
+  quiet: (/** @type {string} */ time, /** @type {string} */ zone) => `Nothing was painted since ${time} ${zone}`,
+  compareRefused: (/** @type {string} */ symbol, /** @type {string} */ why) => `${symbol} cannot be compared with: ${why}.`,
   stageLine: (/** @type {string} */ stage, /** @type {string} */ p50, /** @type {string} */ p99) =>
     `${stage}: ${p50}, p99 ${p99}`,
   stages: /** @type {Record<string, string>} */ ({

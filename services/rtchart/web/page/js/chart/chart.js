@@ -100,7 +100,7 @@ export class Chart {
     this.#marked.clear();
     this.prices.draw([], interval, () => "whole");
     this.volume.setData([]);
-    this.overlay.draw([]);
+    this.overlay.draw([], interval);
     this.#mark();
     this.shade([]);
     this.chart.timeScale().applyOptions({ timeVisible: !isDaily(interval), secondsVisible: isSeconds(interval) });
@@ -156,7 +156,7 @@ export class Chart {
         return found;
       });
       this.volume.setData(store.candles.map((candle) => volume(candle, palette)));
-      this.overlay.draw(store.candles);
+      this.overlay.draw(store.candles, this.#interval);
       this.#mark();
     });
   }

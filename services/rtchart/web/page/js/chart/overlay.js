@@ -2,6 +2,7 @@
 
 import { HistogramSeries, LineSeries, LineStyle } from "lightweight-charts";
 import { barTime } from "./bars.js";
+import { nextOpen } from "../client/interval.js";
 import { Running } from "./indicators.js";
 import { KINDS, written } from "./studies.js";
 import { texts } from "../texts.js";
@@ -44,6 +45,7 @@ export class Overlay {
   /** @type {(price: number) => string} */
   #price = String;
   #precision = 2;
+  #interval = "1m";
   /** @type {Candle | undefined} the newest candle, which may still change */
   #last;
 
@@ -108,15 +110,17 @@ export class Overlay {
   /**
    * Draw everything anew.
    * @param {readonly Candle[]} candles oldest first
+   * @param {string} interval
    */
-  draw(candles) {
+  draw(candles, interval) {
+    this.#interval = interval;
     this.#last = candles.at(-1);
     const bars = candles.map(barOf);
     for (const drawn of this.#drawn) {
       drawn.running = new Running(KINDS[drawn.study.kind]?.make(drawn.study.settings) ?? drawn.running.indicator);
       const along = bars.map((bar, at) => (at < bars.length - 1 ? drawn.running.add(bar) : drawn.running.peek(bar)));
       for (const [line, series] of drawn.series) {
-        series.setData(bars.map((bar, at) => this.#point(bar, line, along[at] ?? {})));
+        series.setData(bars.map((bar, at) => this.#point(bar, line, along[at] ?? {}, bars[at + 1])));
       }
     }
   }
@@ -131,7 +135,8 @@ export class Overlay {
       this.#last = candle;
       return true;
     }
-    if (last && candle.open_time < last.open_time) return false;
+    // One after an outage changes the point before it too.
+    if (last && (candle.open_time < last.open_time || this.#parts(last, candle))) return false;
     const bar = barOf(candle);
     for (const { running, series } of this.#drawn) {
       if (last && candle.open_time > last.open_time) running.add(barOf(last));
@@ -146,14 +151,24 @@ export class Overlay {
    * @param {Bar} bar
    * @param {string} line
    * @param {Values} values
+   * @param {Bar} [next] the one after it
    */
-  #point(bar, line, values) {
+  #point(bar, line, values, next) {
     const time = barTime(bar.open_time);
     const value = values[line];
     if (value === undefined) return { time };
-    if (line !== "histogram") return { time, value };
+    if (line !== "histogram") return next && this.#parts(bar, next) ? { time, value, color: "transparent" } : { time, value };
     const color = (value < 0 ? this.#palette?.["down-volume"] : this.#palette?.["up-volume"]) ?? "";
     return { time, value, color };
+  }
+
+  /**
+   * Whether candles lack between two: no line leads over that.
+   * @param {{ open_time: number }} one
+   * @param {{ open_time: number }} other
+   */
+  #parts(one, other) {
+    return nextOpen(this.#interval, one.open_time) < other.open_time;
   }
 
   #build() {

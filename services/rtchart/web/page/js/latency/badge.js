@@ -14,9 +14,9 @@ const EVERY = 500;
 /** Without a painted second for this long the numbers are no longer those of now (ms). */
 const QUIET = 5_000;
 
-const UTC = new Zone();
-
 export class LatencyBadge {
+  /** In which times are written. */
+  zone = new Zone();
   #bar;
   #number;
   /** @type {HTMLElement[]} */
@@ -71,7 +71,8 @@ export class LatencyBadge {
     const quiet = Boolean(whole) && left <= 0;
     if (whole && !quiet) this.#quiet = setTimeout(() => this.#draw(meter), left + 1);
     this.element.dataset.quiet = String(quiet);
-    const last = quiet ? [texts.quiet(UTC.time(meter.now + meter.clock.offset / 1000, { seconds: true }))] : [];
+    const since = this.zone.time(meter.now + meter.clock.offset / 1000, { seconds: true });
+    const last = quiet ? [texts.quiet(since, this.zone.label)] : [];
     const title = [texts.latencyHint, ...last, ...meter.lines(summary)].join("\n");
     if (this.element.title !== title) this.element.title = title;
   }

@@ -9,12 +9,19 @@ let root;
 /** It is there before the first one, or a screen reader would not read that. */
 export function place() {
   if (root) return root;
-  root = make("div");
+  root = make("section");
   root.id = "toasts";
   root.setAttribute("role", "status");
   root.setAttribute("aria-atomic", "false"); // only what is new is read
-  document.body.append(root);
+  settle();
+  new MutationObserver(settle).observe(document.body, { subtree: true, attributeFilter: ["open"] });
   return root;
+}
+
+/** Where it takes clicks: a dialog that is open leaves what is outside of it none. */
+function settle() {
+  const home = document.querySelector("dialog:modal") ?? document.body;
+  if (root && root.parentElement !== home) home.append(root);
 }
 
 /**

@@ -3,7 +3,9 @@
 import { LineSeries } from "lightweight-charts";
 import { barTime } from "../chart/bars.js";
 import { viewKey } from "../client/identity.js";
+import { nextOpen } from "../client/interval.js";
 import { onFrame } from "../lib/frame.js";
+import { texts } from "../texts.js";
 import { Timeline } from "./timeline.js";
 
 /** @import { ISeriesApi } from "lightweight-charts" */
@@ -24,10 +26,12 @@ export class Comparison {
   /**
    * @param {ChartView} view
    * @param {Source} source
+   * @param {(text: string) => void} onSay why nothing of it is drawn; empty when there is no reason any more
    */
-  constructor(view, source) {
+  constructor(view, source, onSay) {
     this.view = view;
     this.source = source;
+    this.onSay = onSay;
   }
 
   /** @param {View | null} other `null`: none */
@@ -41,7 +45,7 @@ export class Comparison {
       onSnapshot: soon,
       onCandle: (candle, change) => this.#one(candle, change),
       onNews: soon,
-      onState: () => {},
+      onState: (state, detail = "") => this.onSay(state === "refused" ? texts.compareRefused(other.symbol, detail) : ""),
       onLive: () => {},
       forgets: () => !this.view.isPast,
     });
@@ -55,6 +59,7 @@ export class Comparison {
   }
 
   close() {
+    this.onSay("");
     this.timeline?.close();
     this.timeline = null;
     if (this.#series) this.view.chart.chart.removeSeries(this.#series);
@@ -138,7 +143,12 @@ export class Comparison {
       const [first, last] = [candles[0]?.open_time ?? 0, candles.at(-1)?.open_time ?? 0];
       // Nothing of it stands where the chart has no place for it.
       const theirs = timeline.store.candles.slice(timeline.store.index(first), timeline.store.index(last + 1));
-      this.#series.setData(theirs.map((candle) => this.#point(candle)));
+      const parts = (/** @type {number} */ at) =>
+        nextOpen(timeline.view.interval, theirs[at]?.open_time ?? 0) < (theirs[at + 1]?.open_time ?? 0);
+      // No line leads over an outage.
+      this.#series.setData(
+        theirs.map((candle, at) => ({ ...this.#point(candle), ...(parts(at) && { color: "transparent" }) })),
+      );
     });
   }
 }

@@ -42,6 +42,8 @@ export class Panel {
   /** What is said while there is nothing else to say. */
   #standing = "";
   #compare = "";
+  /** Why what it is compared with is not drawn. */
+  #compared = "";
   #notice;
 
   /**
@@ -90,7 +92,10 @@ export class Panel {
       },
     });
     this.view.chart.zone = zone;
-    this.comparison = new Comparison(this.view, source);
+    this.comparison = new Comparison(this.view, source, (text) => {
+      this.#compared = text;
+      this.say(this.#told);
+    });
     now.addEventListener("click", () => {
       this.view.toNow();
       container.focus();
@@ -172,8 +177,9 @@ export class Panel {
    */
   say(text) {
     this.#told = text;
-    this.#notice.hidden = !(text || this.#standing);
-    write(this.#notice, text || this.#standing);
+    const said = text || this.#standing || this.#compared;
+    this.#notice.hidden = !said;
+    write(this.#notice, said);
   }
 
   /**

@@ -7,6 +7,7 @@ import { texts, venue } from "../texts.js";
 /** @import { Status } from "../client/connection.js" */
 /** @import { LatencyMeter } from "../latency/meter.js" */
 /** @import { Gap } from "../client/protocol.js" */
+/** @import { Zone } from "../lib/zone.js" */
 /** @import { Theme } from "./theme.js" */
 
 const CALM = 700;
@@ -16,6 +17,7 @@ export class StatusBar {
   #venue = find("status-venue", HTMLSpanElement);
   #gaps = find("status-gaps", HTMLSpanElement);
   #latency = new LatencyBadge(find("status-latency", HTMLButtonElement));
+  #zone = find("status-zone", HTMLSpanElement);
   #theme = find("theme", HTMLButtonElement);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #pending;
@@ -60,6 +62,12 @@ export class StatusBar {
     this.#gaps.dataset.open = String(open > 0);
     this.#gaps.title = texts.gapsHint(open, gaps.filter(({ state }) => state === "absent").length);
     write(this.#gaps, fetching ? texts.fetching : texts.gaps(open));
+  }
+
+  /** @param {Zone} zone in which times are written */
+  set zone(zone) {
+    this.#latency.zone = zone;
+    write(this.#zone, zone.label);
   }
 
   /** @param {LatencyMeter} meter as often as there is news */

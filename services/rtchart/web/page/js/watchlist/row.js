@@ -7,6 +7,7 @@ import { texts, venue } from "../texts.js";
 import { freshness } from "./entry.js";
 import { path, trend } from "./spark.js";
 
+/** @import { Zone } from "../lib/zone.js" */
 /** @import { Entry } from "./entry.js" */
 
 const WIDTH = 40;
@@ -26,7 +27,9 @@ export class Row {
   #detail = this.#facts.appendChild(make("span", "detail"));
   #change = this.link.appendChild(make("span", "number change"));
 
-  constructor() {
+  /** @param {() => Zone} zone in which times are written */
+  constructor(zone) {
+    this.zone = zone;
     this.#name.dir = "auto";
     this.#spark.setAttribute("class", "spark");
     this.#spark.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
@@ -80,7 +83,7 @@ export class Row {
     const { state, seconds, until } = freshness(entry, now);
     if (this.item.dataset.fresh !== state) this.item.dataset.fresh = state;
     write(this.#age, state === "late" || state === "stale" ? texts.watchlist.ago(seconds) : "");
-    const title = state && texts.watchlist.last(new Date(until).toISOString().slice(0, 19).replace("T", " "));
+    const title = state && texts.watchlist.last(this.zone().time(until, { seconds: true }), this.zone().label);
     if (this.#age.title !== title) this.#age.title = title;
   }
 

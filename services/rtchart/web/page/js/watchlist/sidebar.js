@@ -14,6 +14,7 @@ import { SORTS } from "./sort.js";
 import { Sparks } from "./sparks.js";
 import { Symbols } from "./symbols.js";
 
+/** @import { Zone } from "../lib/zone.js" */
 /** @import { Closes, SymbolInfo, Ticker, View } from "../client/protocol.js" */
 /** @import { Entry } from "./entry.js" */
 
@@ -29,6 +30,7 @@ const SETTLED = 150;
  * @property {(info: SymbolInfo, how: { beside: boolean }) => void} onChoose `beside`: in a chart beside the one there is
  * @property {(exchange: string, symbols: string[], interval: string, limit: number) => Promise<Closes>} fetchCloses
  * @property {() => number} now the server's time in ms
+ * @property {() => Zone} zone in which times are written
  * @property {(info: SymbolInfo) => string} address what the row of a symbol leads to
  * @property {(key: string) => string | null} recall
  * @property {(key: string, value: string) => void} remember
@@ -55,7 +57,7 @@ export class Sidebar {
     this.rows = /** @type {VirtualRows<Entry, Row>} */ (
       new VirtualRows(this.#list, {
         keyOf: ({ key }) => key,
-        make: () => new Row(),
+        make: () => new Row(wiring.zone),
         bind: (row, entry) => {
           this.#bind(row, entry);
           row.draw(entry, this.#symbols.venues, this.wiring.now());
