@@ -1,11 +1,13 @@
-"""What the page costs a browser: its first load, an update, a list of 1,500 symbols, and a hundred thousand updates.
+"""What the page costs a browser: its first load, an update, a list of 1,500 symbols, a hundred thousand updates, a sleep.
 
     python -m bench.page [--updates 100000] [--symbols 1500]
 
 Chromium shows a made-up market, served by the server's own way of serving the page. The first load is that of an empty cache:
 its bytes are those of the network, and its first chart is painted when the page's own mark says so. An update's time is all
 that the main thread does meanwhile, as the browser counts it: parsing, the page's code, layout and paint. A list is scrolled
-by gestures, and the frames are those that the page was asked to draw. The heap is measured after a collection.
+by gestures, and the frames are those that the page was asked to draw. The heap is measured after a collection: with updates of
+one minute, and with as many seconds, each a candle more. A page that wakes up has slept by its clock alone; its connection is
+one that nothing comes over any more, and what was repaired meanwhile has to be on the chart.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from playwright.async_api import Browser, CDPSession, Page, async_playwright
 from scripts import page as verbs
 
 from bench.source_map import SourceMap
+from rtchart.core.interval import MINUTE
 from rtchart.process.clock import now_ms, now_us
 from tests.page import market
 from tests.page.browser import ARGUMENTS, until, visit
@@ -33,13 +36,13 @@ BURST = 50
 LOADS = 5
 
 
-async def opened(browser: Browser, stage: Stage) -> tuple[Page, CDPSession]:
+async def opened(browser: Browser, stage: Stage, query: str = "") -> tuple[Page, CDPSession]:
     """The page with an empty cache, live."""
     context = await browser.new_context(viewport={"width": 1360, "height": 820})
     page = await context.new_page()
     session = await context.new_cdp_session(page)
     await session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    await visit(page, stage.url)
+    await visit(page, stage.url + query)
     await until(page, "r.candles().length >= 400")
     return page, session
 
@@ -75,7 +78,7 @@ async def busy(session: CDPSession) -> float:
 def update(symbol: str, number: int) -> dict[str, Any]:
     """A second's candle of the forming minute."""
     now = now_ms()
-    at = now // 60_000 * 60_000
+    at = now // MINUTE * MINUTE
     candle = market.candle(symbol, "1m", at, now)
     stamps = {
         "event_ms": now - 21,
@@ -133,6 +136,12 @@ def by_code(profile: dict[str, Any]) -> dict[str, float]:
     return found
 
 
+def second(symbol: str, at: int) -> dict[str, Any]:
+    """The candle of a second (ms)."""
+    view = {"exchange": "binance", "symbol": symbol, "interval": "1s"}
+    return {"op": "candle", **view, "candle": market.candle(symbol, "1s", at, at + 1_000)}
+
+
 async def scrolling(browser: Browser, stage: Stage, symbols: int) -> None:
     """Frames while a long list of symbols, all of them live, is scrolled."""
     page, session = await opened(browser, stage)
@@ -185,9 +194,8 @@ def frames(times: Sequence[float]) -> str:
 
 
 async def heap(browser: Browser, stage: Stage, updates: int) -> None:
-    """The heap after a tenth of the updates, and after all."""
+    """The heap after a tenth of the updates of one minute, and after all."""
     page, session = await opened(browser, stage)
-    await session.send("HeapProfiler.enable")
     sizes = []
     sent = 0
     for until_here in (updates // 10, updates):
@@ -197,17 +205,77 @@ async def heap(browser: Browser, stage: Stage, updates: int) -> None:
             if sent % (20 * BURST) == 0:  # a page that is behind is waited for
                 await until(page, "r.candles().at(-1).trades === a", sent - 1)
         await until(page, "r.candles().at(-1).trades === a", sent - 1)
-        for _ in range(3):
-            await session.send("HeapProfiler.collectGarbage")
-        usage = await session.send("Runtime.getHeapUsage")
-        counts = await session.send("Memory.getDOMCounters")
-        sizes.append((usage["usedSize"] / 1e6, counts["nodes"], counts["jsEventListeners"]))
+        sizes.append(await held(session))
+    grown(f"updates of a minute, of {updates}", sizes)
+    await page.context.close()
+
+
+async def growing(browser: Browser, stage: Stage, seconds: int) -> None:
+    """The heap after a tenth of the seconds, each a candle more, and after all."""
+    page, session = await opened(browser, stage, "?interval=1s")
+    sizes = []
+    begin, sent = now_ms() // 1000 * 1000 + 1_000, 0
+    for until_here in (seconds // 10, seconds):
+        while sent < until_here:
+            await stage.send(*[second("BTCUSDT", begin + 1_000 * (sent + number)) for number in range(BURST)])
+            sent += BURST
+            if sent % (20 * BURST) == 0:
+                await until(page, "r.candles().at(-1).open_time === a", begin + 1_000 * (sent - 1))
+        await until(page, "r.candles().at(-1).open_time === a", begin + 1_000 * (sent - 1))
+        sizes.append(await held(session))
+    kept = await page.evaluate("() => rtchart.candles().length")
+    grown(f"seconds, of {seconds}, of which {kept} candles are kept", sizes)
+    await page.context.close()
+
+
+async def held(session: CDPSession) -> tuple[float, int, int]:
+    """Megabytes of the heap, nodes, and listeners, after a collection."""
+    await session.send("HeapProfiler.enable")
+    for _ in range(3):
+        await session.send("HeapProfiler.collectGarbage")
+    usage = await session.send("Runtime.getHeapUsage")
+    counts = await session.send("Memory.getDOMCounters")
+    return usage["usedSize"] / 1e6, counts["nodes"], counts["jsEventListeners"]
+
+
+def grown(of: str, sizes: Sequence[tuple[float, int, int]]) -> None:
+    """Print what it was after a tenth, and after all."""
     first, last = sizes
     print(
-        f"heap after {updates // 10} updates {first[0]:.1f} MB, after {updates} {last[0]:.1f} MB; "
+        f"heap after a tenth, and after all {of}: {first[0]:.1f} and {last[0]:.1f} MB; "
         f"nodes {first[1]} and {last[1]}, listeners {first[2]} and {last[2]}"
     )
-    await page.context.close()
+
+
+async def waking(browser: Browser, stage: Stage) -> None:
+    """From waking up to the right picture, over a connection that is dead: the machine slept, or the tab was only hidden."""
+    for what, slept in (("a machine that slept", MINUTE), ("a tab that was hidden, its connection dead", 0)):
+        times = []
+        for _ in range(LOADS):
+            at = now_ms() // MINUTE * MINUTE - 30 * MINUTE
+            whole = market.candle("BTCUSDT", "1m", at, now_ms())
+            stage.edit[at] = {**whole, "received": 31}
+            page, _session = await opened(browser, stage)
+            await page.wait_for_function("() => document.querySelector('#status-latency').textContent.includes('ms')")
+            stage.forget()
+            stage.edit[at] = {**whole, "revision": 2, "source": "repair"}
+            took = """async ([at, slept]) => {
+              const now = Date.now;
+              Date.now = () => now() + slept;
+              const began = performance.now();
+              document.dispatchEvent(new Event("visibilitychange"));
+              while (rtchart.candles().find(({ open_time }) => open_time === at).received < 60) {
+                await new Promise(requestAnimationFrame);
+                if (performance.now() - began > 30_000) throw new Error("what was repaired meanwhile did not come");
+              }
+              await new Promise(requestAnimationFrame); // in which it is painted
+              return performance.now() - began;
+            }"""
+            times.append(await page.evaluate(took, [at, slept]))
+            stage.edit.clear()
+            await page.context.close()
+        median, worst = statistics.median(times), max(times)
+        print(f"{what}: awake → the right picture {median:.0f} ms median of {LOADS}, {worst:.0f} ms at worst (goal < 1 s)")
 
 
 async def main(updates: int, symbols: int) -> None:
@@ -216,9 +284,11 @@ async def main(updates: int, symbols: int) -> None:
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
         async with serving(Stage()) as stage:
             await first_load(browser, stage)
+            await waking(browser, stage)
         async with serving(Stage(), second=None) as stage:
             await per_update(browser, stage)
             await heap(browser, stage, updates)
+            await growing(browser, stage, updates)
         names = [f"S{number:04d}USDT" for number in range(symbols - 1)]
         async with serving(Stage(symbols=["BTCUSDT", *names])) as stage:
             await scrolling(browser, stage, symbols)

@@ -25,8 +25,8 @@ const PING_EVERY = 10_000;
 const FIRST_PINGS = [0, 300, 700, 1_500, 3_000];
 /** Without a word from the server for this long, pings included, the connection is dead whatever the browser says. */
 const SILENCE = 25_000;
-/** How soon a waking page wants an answer before it gives the old connection up. */
-const WAKE = 1_000;
+/** How many round trips, and ms at least and at most, a waking page waits for an answer before it gives the old connection up. */
+const WAKE = { trips: 6, least: 300, most: 1_000 };
 /** Nothing was heard for this long by the clock on the wall: the machine slept, and its connections are gone. */
 const SLEPT = 12_000;
 const CONNECT = 10_000;
@@ -48,6 +48,8 @@ export class Connection {
   #heard = 0;
   /** The same by the clock on the wall, which goes on while the machine sleeps. */
   #heardAt = 0;
+  /** The shortest round trip of this connection (ms). */
+  #trip = Infinity;
   /** @type {Set<ReturnType<typeof setTimeout>>} */
   #timers = new Set();
 
@@ -86,15 +88,20 @@ export class Connection {
   wake() {
     const slept = this.#status.state === "open" && Date.now() - this.#heardAt > SLEPT;
     if (slept || this.#status.state === "waiting" || this.#status.state === "offline") {
-      this.#drop();
-      this.#connect();
+      this.#anew();
     } else if (this.#status.state === "open") {
       const before = this.#heard;
       this.#synchronise();
-      this.#after(WAKE, () => {
-        if (this.#heard === before) this.#lost();
+      this.#after(Math.min(Math.max(WAKE.trips * this.#trip, WAKE.least), WAKE.most), () => {
+        if (this.#heard === before) this.#anew();
       });
     }
+  }
+
+  /** Another connection at once: it is not the server that is in trouble. */
+  #anew() {
+    this.#drop();
+    this.#connect();
   }
 
   /** Leave the server alone until `wake`. */
@@ -117,6 +124,7 @@ export class Connection {
 
   #opened() {
     this.#hear();
+    this.#trip = Infinity;
     this.#set({ state: "open", attempt: 0 });
     this.#synchronise();
     this.#watch();
@@ -161,6 +169,7 @@ export class Connection {
    * @param {number} received
    */
   #pong(message, received) {
+    this.#trip = Math.min(this.#trip, (received - message.at_us) / 1000);
     this.handlers.onPong(message.at_us, received, message.server_us);
   }
 
