@@ -32,7 +32,7 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 
 page: $(BUILT) ## build the page: its modules, its sheets and the chart library (npm, locked) in a few files
 
-$(BUILT): package-lock.json scripts/page.py $(wildcard $(addprefix $(PAGE)/,*.* css/* js/*.js js/*/*.js)) | $(INSTALLED)
+$(BUILT): package-lock.json scripts/page.py $(shell find $(PAGE) -name built -prune -o -type f ! -path "*/.*" -print) | $(INSTALLED)
 	$(BIN)/python scripts/page.py build
 
 run: install ## everything on this machine: `rtchart up` (ARGS="--exchange sim" passes options on)
@@ -159,4 +159,4 @@ grafana: ## Grafana in Docker with the dashboards, at http://localhost:3000 (PRO
 	  --volume $(CURDIR)/charts/rtchart/dashboards:/var/lib/rtchart/dashboards:ro $(GRAFANA)
 
 clean: ## remove what was built and fetched here; rtchart-data stays
-	rm -rf .venv node_modules $(PAGE)/built build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv node_modules $(PAGE)/built $(PAGE)/.built-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

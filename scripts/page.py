@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ BUILT = PAGE / "built"
 """What the server serves."""
 MODULES = ROOT / "node_modules"
 _LOCK, _INSTALLED = ROOT / "package-lock.json", MODULES / ".of"
-"""The second has the hash of the lock that was fetched."""
+"""The second has the hash of the lock that was fetched, and of the platform."""
 
 NOTICE = """\
 main.js contains
@@ -52,7 +53,7 @@ main.js contains
 
 
 class NoNode(RuntimeError):
-    """Neither Node nor its wheel is here."""
+    """Neither Node nor its wheel is here, or not what npm was to fetch."""
 
 
 def node() -> tuple[Path, list[Path]]:
@@ -76,7 +77,8 @@ def run(*command: str | Path) -> None:
 
 def install() -> None:
     """Fetch what the lock pins, unless it is there already."""
-    digest = hashlib.sha256(_LOCK.read_bytes()).hexdigest()
+    # Some of it is for this platform alone.
+    digest = hashlib.sha256(_LOCK.read_bytes() + f"{sys.platform} {platform.machine()}".encode()).hexdigest()
     if not _INSTALLED.exists() or _INSTALLED.read_text() != digest:
         run(*node()[1], "ci", "--ignore-scripts", "--loglevel=error")
         _INSTALLED.write_text(digest)
@@ -90,7 +92,12 @@ def build() -> None:
 
 def sources() -> list[Path]:
     """What the files that are served are made of."""
-    return [Path(__file__), _LOCK, *PAGE.glob("*.*"), *(PAGE / "js").rglob("*.js"), *(PAGE / "css").glob("*.css")]
+    return [Path(__file__), _LOCK, *_as_they_are(), *(PAGE / "js").rglob("*.js"), *(PAGE / "css").glob("*.css")]
+
+
+def _as_they_are() -> list[Path]:
+    """What is served as it is."""
+    return [path for path in PAGE.iterdir() if path.is_file()]
 
 
 def stale() -> bool:
@@ -102,7 +109,9 @@ def stale() -> bool:
 def bundle() -> None:
     """Make the files that are served: one script with a map to its modules, one sheet, and the rest as it is."""
     # The executable itself, not its wrapper: that one is a script for Node.
-    (esbuild,) = (MODULES / "@esbuild").glob("*/bin/esbuild*")
+    esbuild = next((MODULES / "@esbuild").glob("*/bin/esbuild*"), None)
+    if esbuild is None:
+        raise NoNode("esbuild's executable is not in node_modules: npm was told to leave optional packages out (omit=optional)")
     BUILT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=PAGE, prefix=".built-") as made:
         command = (
@@ -117,12 +126,17 @@ def bundle() -> None:
         )
         places = ("--entry-names=[name]", f"--outdir={made}", "--log-level=warning")
         subprocess.run([*command, *places], cwd=PAGE, check=True)
-        for name in ("index.html", "icon.svg"):
-            shutil.copyfile(PAGE / name, Path(made, name))
+        for path in _as_they_are():
+            shutil.copyfile(path, Path(made, path.name))
         shutil.copyfile(MODULES / "lightweight-charts" / "LICENSE", Path(made, "LICENSE"))
         Path(made, "NOTICE").write_text(NOTICE, encoding="utf-8")
-        for path in Path(made).iterdir():  # each at once: another process may be serving or building the same
-            path.replace(BUILT / path.name)
+        # Each at once, as another process may be serving or building the same; last the one whose age is that of all.
+        names = {path.name for path in Path(made).iterdir()}
+        for old in BUILT.iterdir():
+            if old.name not in names:
+                old.unlink(missing_ok=True)
+        for name in sorted(names, key=lambda name: name == "main.js"):
+            Path(made, name).replace(BUILT / name)
 
 
 def check() -> None:

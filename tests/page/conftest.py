@@ -27,7 +27,7 @@ def built() -> None:
 async def browser(chromium: str, built: None) -> AsyncIterator[Browser]:
     """Chromium, started once."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, "--in-process-gpu"])
         yield browser
         await browser.close()
 

@@ -82,7 +82,7 @@ describe("a candle read aloud", () => {
     const said = reading(lacking, { store, gaps, condition: () => "lacking" }, bands, 9 * MINUTE, zone, 2);
     assert.match(
       said,
-      /^No candle from 1970-01-01 00:02:00 to 1970-01-01 00:05:00\. .*Being repaired.* 1970-01-01 00:05: open/,
+      /^No candle from 1970-01-01 00:02:00 to 1970-01-01 00:05:00\. .*was lost\. Being repaired.* 1970-01-01 00:05: open/,
     );
     assert.match(said, /29 of 60 seconds are missing\. .*Being repaired: the exchange is asked for it\.$/);
   });

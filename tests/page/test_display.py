@@ -75,6 +75,9 @@ async def test_what_is_drawn_over_the_prices_does_not_lead_over_an_outage_either
     candle = market.candle("BTCUSDT", "1m", later, later + 30_000)
     await stage.send({"op": "candle", "exchange": "binance", "symbol": "BTCUSDT", "interval": "1m", "candle": candle})
     await until(page, "r.indicators().every(({ data }) => data.at(-2).color === 'transparent' && data.at(-1).value)")
+    other = market.candle("ETHUSDT", "1m", later, later + 30_000)
+    await stage.send({"op": "candle", "exchange": "binance", "symbol": "ETHUSDT", "interval": "1m", "candle": other})
+    await until(page, "r.compared().at(-2).color === 'transparent' && r.compared().at(-1).time * 1000 === a", later)
 
 
 async def test_another_style_leaves_the_view_where_it_is(stage: Stage, page: Page) -> None:
@@ -198,7 +201,7 @@ async def test_a_symbol_that_cannot_be_compared_with_says_so(stage: Stage, page:
     stage.refused.add("ETHUSDT")
     await opened(page, stage, "?compare=binance:ETHUSDT")
     notice = page.locator(".notice")
-    await expect(notice).to_have_text("ETHUSDT cannot be compared with: ETHUSDT is not followed.")
+    await expect(notice).to_have_text("No comparison with ETHUSDT: ETHUSDT is not followed.")
     assert await inspect(page, "compared()") == []
     stage.refused.clear()
     await until(page, "r.compared().length >= 400")

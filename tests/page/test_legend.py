@@ -86,15 +86,18 @@ async def test_by_keyboard_a_candle_is_gone_to_and_read_out(stage: Stage, page: 
         await expect(seconds).to_have_text("60/60")
         await page.keyboard.press(leave)
         await expect(seconds).not_to_have_text("60/60")
-    # To where it is out of sight too, and further than what is here.
+    # Out of sight it is followed, and it stands where the candle is, not where that was.
     await page.locator("#chart").focus()
-    first = (await inspect(page, "candles()"))[0]["open_time"]
+    newest = (await inspect(page, "inSight()"))[-1]["open_time"]
     await page.keyboard.press("PageUp")
+    await until(page, "r.inSight().at(-1).open_time < a", newest)
     before = await inspect(page, "inSight().at(-1).open_time")
-    for _ in range(80):
+    for _ in range(30):
         await page.keyboard.press("Shift+ArrowRight")
-    await until(page, "r.inSight().at(-1).open_time > a", before + 50 * MINUTE)
-    assert (await inspect(page, "candles()"))[0]["open_time"] <= first
+    await until(page, "r.inSight().at(-1).open_time > a", before + 20 * MINUTE)
+    await until(page, "Math.abs(r.x(r.pointed()) - r.crosshair()) < 1")
+    await page.keyboard.press("ArrowLeft")
+    await until(page, "Math.abs(r.x(r.pointed()) - r.crosshair()) < 1")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -125,7 +128,7 @@ async def test_a_candle_that_is_not_whole_is_hatched(stage: Stage, page: Page, s
               for (const layer of layers) copy.drawImage(layer, 0, 0);
               const places = [r.x(at), r.heights(top)[0], r.heights(bottom)[0]];
               const [x, high, low] = places.map((place) => Math.round((place * width) / clientWidth));
-              const { data } = copy.getImageData(x + 3, high + 3, 1, low - high - 6);
+              const { data } = copy.getImageData(x + 3, high + 3, 1, Math.max(1, low - high - 6));
               let changes = 0;
               for (let at = 4; at < data.length; at += 4) {
                 const apart = [0, 1, 2].map((of) => Math.abs(data[at + of] - data[at - 4 + of]));
@@ -146,7 +149,7 @@ async def test_a_candle_that_is_not_whole_is_hatched(stage: Stage, page: Page, s
     await until(page, "r.marked() === 0")
 
     async def plain() -> bool:
-        return await stripes() == 0
+        return await stripes() <= 2  # the dashes of the last price may cross it
 
     await wait_until(plain)
 

@@ -178,8 +178,8 @@ async def test_a_machine_that_slept_connects_again_at_once(stage: Stage, page: P
     heard: list[object] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: heard.append(frame)))
     await opened(page, stage)
-    # Nothing is on its way any more, neither there nor back; the next ping is ten seconds away.
-    await wait_until(lambda: sum(message["op"] == "ping" for message in stage.received) == 5)
+    # Nothing is on its way any more, neither there nor back; the next ping is seconds away.
+    await wait_until(lambda: sum(message["op"] == "ping" for message in stage.received) >= 5)
     # Its connection looks open still, and would be heard of no more.
     stage.forget()
     await wait_until(lambda: len(heard) == stage.sent)

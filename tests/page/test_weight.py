@@ -40,7 +40,7 @@ async def test_nothing_moves_once_the_page_is_drawn(stage: Stage, page: Page, wi
         }).observe({ type: "layout-shift", buffered: true });"""
     )
     await opened(page, stage)
-    await page.wait_for_function("() => document.querySelector('#status-latency').textContent.includes('ms')")
+    await page.wait_for_function("() => /\\d/.test(document.querySelector('#status-latency').textContent)")
     first = await page.evaluate("() => performance.getEntriesByName('rtchart:first-chart')[0].startTime")
     shifts = await page.evaluate("() => window.shifts")
     assert [shift for shift in shifts if shift[1] > first] == []

@@ -39,6 +39,9 @@ export function inspect(panels, feed) {
       /** Where a price is on the scale, in pixels: of the candles, and of the first indicator. */
       heights: (/** @type {number} */ price) =>
         [chart().prices.series, ...chart().overlay.series].map((one) => one.priceToCoordinate(price)),
+      /** The candle (open time in ms) that the crosshair is at, and where it stands, in pixels. */
+      pointed: () => view().hovered,
+      crosshair: () => chart().crosshair,
       /** The stretches that are shaded. */
       bands: () => view().bands,
       /** How many candles are marked as incomplete. */

@@ -63,7 +63,7 @@ export const texts = {
   latencyHint: "Median and 99th percentile of the last minute, from the exchange to your eye",
   latencyName: (/** @type {string} */ numbers) => `Latency ${numbers}. Open the health view`,
   quiet: (/** @type {string} */ time, /** @type {string} */ zone) => `Nothing was painted since ${time} ${zone}`,
-  compareRefused: (/** @type {string} */ symbol, /** @type {string} */ why) => `${symbol} cannot be compared with: ${why}.`,
+  compareRefused: (/** @type {string} */ symbol, /** @type {string} */ why) => `No comparison with ${symbol}: ${why}.`,
   stageLine: (/** @type {string} */ stage, /** @type {string} */ p50, /** @type {string} */ p99) =>
     `${stage}: ${p50}, p99 ${p99}`,
   stages: /** @type {Record<string, string>} */ ({
@@ -149,6 +149,7 @@ export const texts = {
   linked: "Same interval in all charts",
   compare: "Compare with",
   nothing: "nothing",
+  readingEnd: "There is no further candle here.",
   reading: (/** @type {string} */ time, /** @type {{ open: string, high: string, low: string, close: string }} */ candle) =>
     `${time}: open ${candle.open}, high ${candle.high}, low ${candle.low}, close ${candle.close}.`,
   tip: {

@@ -1,6 +1,6 @@
 /** What people are told about a period that is not whole: what lacks, why, and what is being done. No DOM. */
 
-import { isDaily, isSeconds, nextOpen } from "../client/interval.js";
+import { isDaily, isHole, isSeconds, nextOpen } from "../client/interval.js";
 import * as format from "../lib/format.js";
 import { texts } from "../texts.js";
 
@@ -92,11 +92,12 @@ export function reading(candle, known, bands, now, zone, precision) {
   const { store } = known;
   const { open_time, open, high, low, close } = candle;
   const before = store.candles[store.index(open_time) - 1];
-  const hole = before ? nextOpen(store.interval, before.open_time) : open_time;
-  const lacking = hole < open_time ? explain(hole, known, bands, now, zone) : [];
+  const apart = before && isHole(store.interval, before.open_time, open_time);
+  const lacking = apart ? explain(nextOpen(store.interval, before.open_time), known, bands, now, zone) : [];
   const time = zone.time(open_time, { clock: !isDaily(store.interval), seconds: isSeconds(store.interval) });
   const [first, highest, lowest, last] = [open, high, low, close].map((price) => format.price(price, precision));
   const values = texts.reading(time, { open: first ?? "", high: highest ?? "", low: lowest ?? "", close: last ?? "" });
   const told = explain(open_time, known, bands, now, zone);
-  return [...lacking, values, ...(told.length ? told : [`${sentence(candle, known.condition(candle), now)}.`])].join(" ");
+  const parts = [...lacking, values, ...(told.length ? told : [sentence(candle, known.condition(candle), now)])];
+  return parts.map((part) => (part.endsWith(".") ? part : `${part}.`)).join(" ");
 }

@@ -34,6 +34,8 @@ const AXIS = 76;
 export class Chart {
   /** @type {Band[]} what is shaded */
   bands = [];
+  /** @type {number | null} where the crosshair stands, in pixels from the left; `null` where there is none */
+  crosshair = null;
   /** @type {Zone} in which times are written */
   #zone = new Zone();
   #interval = "1m";
@@ -81,6 +83,7 @@ export class Chart {
     this.axis = new Axis(this.chart, this.prices, this.overlay);
     this.sight = new Sight(this.chart.timeScale(), () => this.prices.newest, handlers.onMove);
     this.chart.subscribeCrosshairMove(({ time: at, point, sourceEvent }) => {
+      this.crosshair = point?.x ?? null;
       if (!sourceEvent && at !== undefined) return; // it was put there by `point`
       if (typeof at !== "number" || !point) return handlers.onHover(null);
       handlers.onHover({ openTime: at * 1000, price: this.prices.series.coordinateToPrice(point.y) ?? undefined, ...point });
@@ -217,7 +220,7 @@ export class Chart {
   }
 
   /**
-   * Where a candle is seen, at its close.
+   * Where a candle is seen, at its close; `null` when it is out of sight.
    * @param {Candle} candle
    * @returns {Place | null}
    */
@@ -225,7 +228,8 @@ export class Chart {
     const price = Number(close);
     const x = this.chart.timeScale().timeToCoordinate(barTime(open_time));
     const y = this.prices.series.priceToCoordinate(price);
-    return x === null || y === null ? null : { openTime: open_time, price, x, y };
+    const inSight = x !== null && x >= 0 && x < this.chart.timeScale().width();
+    return !inSight || y === null ? null : { openTime: open_time, price, x, y };
   }
 
   /**

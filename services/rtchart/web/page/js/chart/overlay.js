@@ -2,7 +2,7 @@
 
 import { HistogramSeries, LineSeries, LineStyle } from "lightweight-charts";
 import { barTime } from "./bars.js";
-import { nextOpen } from "../client/interval.js";
+import { isHole } from "../client/interval.js";
 import { Running } from "./indicators.js";
 import { KINDS, written } from "./studies.js";
 import { texts } from "../texts.js";
@@ -136,7 +136,7 @@ export class Overlay {
       return true;
     }
     // One after an outage changes the point before it too.
-    if (last && (candle.open_time < last.open_time || this.#parts(last, candle))) return false;
+    if (last && (candle.open_time < last.open_time || isHole(this.#interval, last.open_time, candle.open_time))) return false;
     const bar = barOf(candle);
     for (const { running, series } of this.#drawn) {
       if (last && candle.open_time > last.open_time) running.add(barOf(last));
@@ -157,18 +157,12 @@ export class Overlay {
     const time = barTime(bar.open_time);
     const value = values[line];
     if (value === undefined) return { time };
-    if (line !== "histogram") return next && this.#parts(bar, next) ? { time, value, color: "transparent" } : { time, value };
+    if (line !== "histogram") {
+      const leads = !next || !isHole(this.#interval, bar.open_time, next.open_time);
+      return leads ? { time, value } : { time, value, color: "transparent" };
+    }
     const color = (value < 0 ? this.#palette?.["down-volume"] : this.#palette?.["up-volume"]) ?? "";
     return { time, value, color };
-  }
-
-  /**
-   * Whether candles lack between two: no line leads over that.
-   * @param {{ open_time: number }} one
-   * @param {{ open_time: number }} other
-   */
-  #parts(one, other) {
-    return nextOpen(this.#interval, one.open_time) < other.open_time;
   }
 
   #build() {

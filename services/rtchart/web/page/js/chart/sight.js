@@ -55,8 +55,11 @@ export class Sight {
   keep(drawing) {
     const edge = this.#edge();
     this.#drawing = true;
-    drawing();
-    this.#drawing = false;
+    try {
+      drawing();
+    } finally {
+      this.#drawing = false;
+    }
     if (this.#centred !== null) this.centre(this.#centred);
     else if (edge) this.#hold(edge);
     else this.#moved();
@@ -74,6 +77,7 @@ export class Sight {
 
   /** Show the newest candles, at the usual width. */
   toNow() {
+    this.#centred = null;
     this.scale.applyOptions({ barSpacing: BAR_SPACING });
     this.scale.scrollToPosition(RIGHT, false); // at once: what the library would glide to, the next candle that comes stops
   }

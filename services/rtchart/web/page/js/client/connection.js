@@ -26,7 +26,7 @@ const FIRST_PINGS = [0, 300, 700, 1_500, 3_000];
 /** Without a word from the server for this long, pings included, the connection is dead whatever the browser says. */
 const SILENCE = 25_000;
 /** How many round trips, and ms at least and at most, a waking page waits for an answer before it gives the old connection up. */
-const WAKE = { trips: 6, least: 300, most: 1_000 };
+const WAKE = { trips: 6, least: 400, most: 1_000 };
 /** Nothing was heard for this long by the clock on the wall: the machine slept, and its connections are gone. */
 const SLEPT = 12_000;
 const CONNECT = 10_000;
@@ -93,7 +93,10 @@ export class Connection {
       const before = this.#heard;
       this.#synchronise();
       this.#after(Math.min(Math.max(WAKE.trips * this.#trip, WAKE.least), WAKE.most), () => {
-        if (this.#heard === before) this.#anew();
+        // What came while the page was busy is heard first.
+        this.#after(0, () => {
+          if (this.#heard === before) this.#anew();
+        });
       });
     }
   }

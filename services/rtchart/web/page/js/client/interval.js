@@ -30,3 +30,11 @@ export const isDaily = (interval) => /[dwM]$/.test(interval);
  * @param {string} interval
  */
 export const isSeconds = (interval) => interval.endsWith("s");
+
+/**
+ * Whether periods lie between two.
+ * @param {string} interval
+ * @param {number} one open time of the earlier (ms)
+ * @param {number} other of the later
+ */
+export const isHole = (interval, one, other) => nextOpen(interval, one) < other;

@@ -15,8 +15,9 @@ const EVERY = 500;
 const QUIET = 5_000;
 
 export class LatencyBadge {
-  /** In which times are written. */
-  zone = new Zone();
+  #zone = new Zone();
+  /** @type {LatencyMeter | undefined} what is drawn */
+  #meter;
   #bar;
   #number;
   /** @type {HTMLElement[]} */
@@ -54,8 +55,15 @@ export class LatencyBadge {
     }, wait);
   }
 
+  /** @param {Zone} zone in which times are written */
+  set zone(zone) {
+    this.#zone = zone;
+    if (this.#meter) this.#draw(this.#meter);
+  }
+
   /** @param {LatencyMeter} meter */
   #draw(meter) {
+    this.#meter = meter;
     this.#drawn = performance.now();
     const summary = meter.summary();
     const whole = summary.find(({ stage }) => stage === WHOLE);
@@ -64,15 +72,15 @@ export class LatencyBadge {
     this.element.setAttribute("aria-label", texts.latencyName(numbers));
     const found = shares(PARTS.map((part) => summary.find(({ stage }) => stage === part)?.p50 ?? 0));
     for (const [at, segment] of this.#segments.entries()) segment.style.width = `${((found[at] ?? 0) * 100).toFixed(2)}%`;
-    this.#bar.hidden = !whole;
+    this.#bar.classList.toggle("none", !whole); // it keeps its room
 
     clearTimeout(this.#quiet);
     const left = meter.now + QUIET - nowUs() / 1000;
     const quiet = Boolean(whole) && left <= 0;
     if (whole && !quiet) this.#quiet = setTimeout(() => this.#draw(meter), left + 1);
     this.element.dataset.quiet = String(quiet);
-    const since = this.zone.time(meter.now + meter.clock.offset / 1000, { seconds: true });
-    const last = quiet ? [texts.quiet(since, this.zone.label)] : [];
+    const since = meter.now + meter.clock.offset / 1000;
+    const last = quiet ? [texts.quiet(this.#zone.time(since, { seconds: true }), this.#zone.label)] : [];
     const title = [texts.latencyHint, ...last, ...meter.lines(summary)].join("\n");
     if (this.element.title !== title) this.element.title = title;
   }

@@ -9,7 +9,7 @@ let root;
 /** It is there before the first one, or a screen reader would not read that. */
 export function place() {
   if (root) return root;
-  root = make("section");
+  root = make("section"); // a div of a dialog is its content
   root.id = "toasts";
   root.setAttribute("role", "status");
   root.setAttribute("aria-atomic", "false"); // only what is new is read
@@ -20,7 +20,7 @@ export function place() {
 
 /** Where it takes clicks: a dialog that is open leaves what is outside of it none. */
 function settle() {
-  const home = document.querySelector("dialog:modal") ?? document.body;
+  const home = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
   if (root && root.parentElement !== home) home.append(root);
 }
 
@@ -39,6 +39,7 @@ export function toast(title, body, onShow) {
   dismiss.setAttribute("aria-label", texts.marks.dismiss(title));
   text.append(make("strong", "", title), " ", make("span", "", body));
   show.addEventListener("click", () => {
+    toasts.closest("dialog")?.close();
     onShow();
     take();
   });
@@ -49,8 +50,9 @@ export function toast(title, body, onShow) {
   function take() {
     const next = element.nextElementSibling ?? element.previousElementSibling;
     element.remove();
-    // Who is at the keyboard goes on with the next one, or with the chart.
+    // Who is at the keyboard goes on with the next one, with the dialog that is open, or with the chart.
     const button = /** @type {HTMLElement | null | undefined} */ (next?.querySelector("button.icon"));
-    (button ?? document.getElementById("chart"))?.focus();
+    const dialog = /** @type {HTMLElement | null | undefined} */ (toasts.closest("dialog")?.querySelector("button.icon"));
+    (button ?? dialog ?? document.getElementById("chart"))?.focus();
   }
 }

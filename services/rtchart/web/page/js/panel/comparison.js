@@ -3,7 +3,7 @@
 import { LineSeries } from "lightweight-charts";
 import { barTime } from "../chart/bars.js";
 import { viewKey } from "../client/identity.js";
-import { nextOpen } from "../client/interval.js";
+import { isHole } from "../client/interval.js";
 import { onFrame } from "../lib/frame.js";
 import { texts } from "../texts.js";
 import { Timeline } from "./timeline.js";
@@ -102,7 +102,10 @@ export class Comparison {
    */
   #one(candle, change) {
     const newest = this.timeline?.store.last === candle && candle.open_time <= (this.view.store?.last?.open_time ?? 0);
-    if (change === "inserted" || !newest || !this.#factor || this.#base() !== this.#factor) this.#drawSoon();
+    const { candles = [], interval = "1m" } = this.timeline?.store ?? {};
+    const before = candles.at(-2);
+    const apart = change === "appended" && before && isHole(interval, before.open_time, candle.open_time);
+    if (change === "inserted" || apart || !newest || !this.#factor || this.#base() !== this.#factor) this.#drawSoon();
     else this.#series?.update(this.#point(candle));
   }
 
@@ -143,11 +146,12 @@ export class Comparison {
       const [first, last] = [candles[0]?.open_time ?? 0, candles.at(-1)?.open_time ?? 0];
       // Nothing of it stands where the chart has no place for it.
       const theirs = timeline.store.candles.slice(timeline.store.index(first), timeline.store.index(last + 1));
-      const parts = (/** @type {number} */ at) =>
-        nextOpen(timeline.view.interval, theirs[at]?.open_time ?? 0) < (theirs[at + 1]?.open_time ?? 0);
+      const { interval } = timeline.view;
+      const ends = (/** @type {Candle} */ { open_time }, /** @type {number} */ at) =>
+        isHole(interval, open_time, theirs[at + 1]?.open_time ?? 0);
       // No line leads over an outage.
       this.#series.setData(
-        theirs.map((candle, at) => ({ ...this.#point(candle), ...(parts(at) && { color: "transparent" }) })),
+        theirs.map((candle, at) => ({ ...this.#point(candle), ...(ends(candle, at) && { color: "transparent" }) })),
       );
     });
   }

@@ -82,9 +82,11 @@ export class Panel {
         this.#tell(place);
         handlers.onHover(this, place);
       },
-      onStep: (candle) => {
+      onStep: (candle, end) => {
         const { timeline, bands, precision } = this.view;
-        if (timeline) handlers.onRead(reading(candle, timeline, bands, source.now(), this.zone, precision));
+        if (!timeline) return;
+        const said = reading(candle, timeline, bands, source.now(), this.zone, precision);
+        handlers.onRead(end ? `${texts.readingEnd} ${said}` : said);
       },
       onMove: () => {
         this.comparison.rebase();

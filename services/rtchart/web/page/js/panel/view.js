@@ -23,7 +23,7 @@ import { Timeline } from "./timeline.js";
  * @property {(state: State, detail?: string) => void} onState
  * @property {(message: CandleMessage, frame: Frame) => void} onDrawn a live candle was handed to the chart
  * @property {(place: Place | null) => void} onHover
- * @property {(candle: Candle) => void} onStep the crosshair was led to this one
+ * @property {(candle: Candle, end: boolean) => void} onStep the crosshair was led to this one; `end`: none is beyond it
  * @property {() => void} onMove other candles may be in sight
  */
 
@@ -62,9 +62,11 @@ export class ChartView {
       onMove: (range) => {
         if (range.older) void this.timeline?.older();
         if (range.newer) void this.timeline?.newer();
+        if (this.#led) this.#lead();
         handlers.onMove();
       },
       onHover: (place) => {
+        if (!place && this.#led) return; // what moved away from under it is followed
         this.#hovered = place?.openTime ?? null;
         this.#led = false;
         handlers.onHover(place);
@@ -99,6 +101,7 @@ export class ChartView {
     this.timeline?.close();
     this.shown = view;
     this.#tickSize = tickSize;
+    this.leave();
     this.#hovered = null;
     this.timeline = new Timeline(view, tickSize, this.source, {
       onSnapshot: (first) => {
@@ -165,6 +168,11 @@ export class ChartView {
     return Boolean(this.timeline?.away) || this.chart.sight.isPast;
   }
 
+  /** Open time (ms) of the candle that the crosshair is at. */
+  get hovered() {
+    return this.#hovered;
+  }
+
   /** The candles that are in sight, oldest first. */
   get inSight() {
     const range = this.chart.sight.times;
@@ -192,18 +200,17 @@ export class ChartView {
     const { store } = this;
     const newest = this.inSight.at(-1);
     if (!store || !newest) return;
-    const at = this.#hovered === null ? store.index(newest.open_time) : store.index(this.#hovered) + by;
+    // From where none is the next one is the one after it.
+    const from = this.#hovered === null ? null : by > 0 ? store.index(this.#hovered + 1) - 1 : store.index(this.#hovered);
+    const at = from === null ? store.index(newest.open_time) : from + by;
     const candle = store.candles[Math.min(Math.max(at, 0), store.candles.length - 1)];
     if (!candle) return;
-    this.chart.sight.reveal(candle.open_time);
-    this.point(candle.open_time);
     this.#led = true;
-    this.handlers.onStep(candle);
-    // Where it is seen is known when the chart has moved there.
-    requestAnimationFrame(() => {
-      const place = this.#led && this.#hovered === candle.open_time ? this.chart.place(candle) : null;
-      if (place) this.handlers.onHover(place);
-    });
+    this.#hovered = candle.open_time;
+    this.#describe();
+    this.chart.sight.reveal(candle.open_time);
+    this.handlers.onStep(candle, !store.candles[at]);
+    this.#lead();
   }
 
   /** Have no crosshair, if keys led it. */
@@ -212,6 +219,17 @@ export class ChartView {
     this.#led = false;
     this.point(null);
     this.handlers.onHover(null);
+  }
+
+  /** Put the crosshair where the candle is that keys led to: the library keeps its place, and moves candles in a frame. */
+  #lead() {
+    requestAnimationFrame(() => {
+      if (!this.#led || this.#hovered === null) return;
+      const candle = this.store?.at(this.#hovered);
+      const place = candle ? this.chart.place(candle) : null;
+      this.chart.point(place && place.openTime, Number(candle?.close));
+      this.handlers.onHover(place);
+    });
   }
 
   /**
