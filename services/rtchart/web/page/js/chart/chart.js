@@ -238,6 +238,8 @@ export class Chart {
    * @param {number} price
    */
   point(openTime, price) {
+    // The library tells of what the pointer does, and of what moves with the chart, not of this.
+    this.crosshair = openTime === null ? null : this.chart.timeScale().timeToCoordinate(barTime(openTime));
     if (openTime === null) this.chart.clearCrosshairPosition();
     else this.chart.setCrosshairPosition(price, barTime(openTime), this.prices.series);
   }
