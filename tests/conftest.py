@@ -1,6 +1,6 @@
 """What tests stand on: the real servers, started once, and a corner of them for each test.
 
-``kafka`` and ``topic_prefix``, ``database`` (migrated, empty, the test's own), ``chromium``. To wait for something:
+``kafka`` and ``topic_prefix``, ``database`` (migrated, empty, the test's own), ``chromium``, ``built``. To wait for something:
 ``from tests.waiting import wait_until``.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from scripts import page
 
 from rtchart.local.kafka import Kafka
 from rtchart.local.postgres import Postgres
@@ -30,6 +31,13 @@ def engine_folder() -> Iterator[Path]:
     """Of this run's servers. Not below pytest's own folder: it closes that to others, and run as root, PostgreSQL is one."""
     with tempfile.TemporaryDirectory(prefix="rtchart-tests-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def built() -> None:
+    """The page is built from the modules as they are now."""
+    if page.stale():
+        page.build()
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from tests.e2e.kube import proxied
 from tests.e2e.panels import Panels
 from tests.e2e.release import Measured, Release, namespace
 from tests.operator import cluster
-from tests.page.conftest import browser, built, page
+from tests.page.conftest import browser, page
 
-__all__ = ["browser", "built", "page"]
+__all__ = ["browser", "page"]
 
 ORDER = (
     "test_context",

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
-from scripts import page as verbs
 
 from tests.page.browser import ARGUMENTS, complaints
 from tests.page.stage import Stage, serving
@@ -17,16 +16,10 @@ expect.set_options(timeout=DEADLINE)
 
 
 @pytest.fixture(scope="session")
-def built() -> None:
-    """The page is built from the modules as they are now."""
-    if verbs.stale():
-        verbs.build()
-
-
-@pytest.fixture(scope="session")
 async def browser(chromium: str, built: None) -> AsyncIterator[Browser]:
     """Chromium, started once."""
     async with async_playwright() as playwright:
+        # One process less, which draws in software anyway.
         browser = await playwright.chromium.launch(executable_path=chromium, args=[*ARGUMENTS, "--in-process-gpu"])
         yield browser
         await browser.close()

@@ -60,7 +60,7 @@ async def test_by_keyboard_a_candle_is_gone_to_and_read_out(stage: Stage, page: 
     # Before it nothing is there at all.
     stage.edit |= {at - MINUTE: None, at - 2 * MINUTE: None}
     stage.gaps = [{**gap, "start": at - 2 * MINUTE}]
-    await opened(page, stage, "?charts=2&beside=binance:ETHUSDT:1m")
+    await opened(page, stage, "?beside=binance:ETHUSDT:1m")
     spoken, tip, seconds = page.locator("#spoken"), page.locator(".tip").first, page.locator(".seconds dd").first
     clock = datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M")
     await page.locator("#chart").focus()

@@ -9,7 +9,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from scripts import page
 
 from rtchart import __version__
 from tests.local.running import Running, environment
@@ -24,13 +23,11 @@ def run(*command: object, cwd: Path | None = None) -> str:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if page.stale():
-        page.build()
+def wheel(tmp_path_factory: pytest.TempPathFactory, built: None) -> Path:
     out = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT)
-    (built,) = out.glob("*.whl")
-    return built
+    (found,) = out.glob("*.whl")
+    return found
 
 
 def test_it_carries_the_page_the_schema_and_the_list_of_jars_and_nothing_of_a_workshop(wheel: Path) -> None:

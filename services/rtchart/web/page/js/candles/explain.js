@@ -95,8 +95,8 @@ export function reading(candle, known, bands, now, zone, precision) {
   const apart = before && isHole(store.interval, before.open_time, open_time);
   const lacking = apart ? explain(nextOpen(store.interval, before.open_time), known, bands, now, zone) : [];
   const time = zone.time(open_time, { clock: !isDaily(store.interval), seconds: isSeconds(store.interval) });
-  const [first, highest, lowest, last] = [open, high, low, close].map((price) => format.price(price, precision));
-  const values = texts.reading(time, { open: first ?? "", high: highest ?? "", low: lowest ?? "", close: last ?? "" });
+  const written = (/** @type {string} */ price) => format.price(price, precision);
+  const values = texts.reading(time, { open: written(open), high: written(high), low: written(low), close: written(close) });
   const told = explain(open_time, known, bands, now, zone);
   const parts = [...lacking, values, ...(told.length ? told : [sentence(candle, known.condition(candle), now)])];
   return parts.map((part) => (part.endsWith(".") ? part : `${part}.`)).join(" ");

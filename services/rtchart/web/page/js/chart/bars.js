@@ -1,6 +1,6 @@
 /** Candles as the chart library takes them: what is missing takes its room, what is not whole looks like it. */
 
-import { nextOpen } from "../client/interval.js";
+import { isHole, nextOpen } from "../client/interval.js";
 
 /** @import { CandlestickData, HistogramData, UTCTimestamp, WhitespaceData } from "lightweight-charts" */
 /** @import { Condition } from "../candles/completeness.js" */
@@ -67,3 +67,15 @@ export function room(interval, previous, openTime) {
   }
   return empty;
 }
+
+/** The colour of a line that leads over a hole: none. A line has it from the last point before the hole on. */
+export const UNDRAWN = "transparent";
+
+/**
+ * What a point of a line has besides its value.
+ * @param {string} interval
+ * @param {number} openTime in ms
+ * @param {number | undefined} next that of the point after it
+ */
+export const overHole = (interval, openTime, next) =>
+  next !== undefined && isHole(interval, openTime, next) ? { color: UNDRAWN } : {};

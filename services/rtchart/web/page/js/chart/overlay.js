@@ -1,7 +1,7 @@
 /** The chosen indicators on the chart: their series, live on the forming candle. */
 
 import { HistogramSeries, LineSeries, LineStyle } from "lightweight-charts";
-import { barTime } from "./bars.js";
+import { barTime, overHole } from "./bars.js";
 import { isHole } from "../client/interval.js";
 import { Running } from "./indicators.js";
 import { KINDS, written } from "./studies.js";
@@ -157,10 +157,7 @@ export class Overlay {
     const time = barTime(bar.open_time);
     const value = values[line];
     if (value === undefined) return { time };
-    if (line !== "histogram") {
-      const leads = !next || !isHole(this.#interval, bar.open_time, next.open_time);
-      return leads ? { time, value } : { time, value, color: "transparent" };
-    }
+    if (line !== "histogram") return { time, value, ...overHole(this.#interval, bar.open_time, next?.open_time) };
     const color = (value < 0 ? this.#palette?.["down-volume"] : this.#palette?.["up-volume"]) ?? "";
     return { time, value, color };
   }

@@ -1,6 +1,6 @@
 /** How the prices are drawn: each style makes of a candle what its kind of series takes. No DOM. */
 
-import { bar, barTime } from "./bars.js";
+import { UNDRAWN, bar, barTime } from "./bars.js";
 
 /** @import { UTCTimestamp } from "lightweight-charts" */
 /** @import { Condition } from "../candles/completeness.js" */
@@ -85,9 +85,8 @@ export function datum(style, candle, condition, palette, before) {
  * @param {Datum} datum
  */
 export function beforeHole(style, datum) {
-  const none = "transparent";
-  if (KIND[style] === "line") return { ...datum, color: none };
-  if (KIND[style] === "area") return { ...datum, lineColor: none, topColor: none, bottomColor: none };
+  if (KIND[style] === "line") return { ...datum, color: UNDRAWN };
+  if (KIND[style] === "area") return { ...datum, lineColor: UNDRAWN, topColor: UNDRAWN, bottomColor: UNDRAWN };
   return datum;
 }
 

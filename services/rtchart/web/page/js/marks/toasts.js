@@ -18,7 +18,7 @@ export function place() {
   return root;
 }
 
-/** Where it takes clicks: a dialog that is open leaves what is outside of it none. */
+/** Where it takes clicks: a dialog leaves what is outside of it none. The last in the document is the one that opens over others. */
 function settle() {
   const home = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
   if (root && root.parentElement !== home) home.append(root);

@@ -1,7 +1,7 @@
 /** Another symbol beside the prices, as if both had begun at one: with a scale in percent, each in percent of its first. */
 
 import { LineSeries } from "lightweight-charts";
-import { barTime } from "../chart/bars.js";
+import { barTime, overHole } from "../chart/bars.js";
 import { viewKey } from "../client/identity.js";
 import { isHole } from "../client/interval.js";
 import { onFrame } from "../lib/frame.js";
@@ -147,12 +147,9 @@ export class Comparison {
       // Nothing of it stands where the chart has no place for it.
       const theirs = timeline.store.candles.slice(timeline.store.index(first), timeline.store.index(last + 1));
       const { interval } = timeline.view;
-      const ends = (/** @type {Candle} */ { open_time }, /** @type {number} */ at) =>
-        isHole(interval, open_time, theirs[at + 1]?.open_time ?? 0);
-      // No line leads over an outage.
-      this.#series.setData(
-        theirs.map((candle, at) => ({ ...this.#point(candle), ...(ends(candle, at) && { color: "transparent" }) })),
-      );
+      const over = (/** @type {Candle} */ { open_time }, /** @type {number} */ at) =>
+        overHole(interval, open_time, theirs[at + 1]?.open_time);
+      this.#series.setData(theirs.map((candle, at) => ({ ...this.#point(candle), ...over(candle, at) })));
     });
   }
 }
