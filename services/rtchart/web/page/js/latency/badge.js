@@ -79,8 +79,8 @@ export class LatencyBadge {
     const quiet = Boolean(whole) && left <= 0;
     if (whole && !quiet) this.#quiet = setTimeout(() => this.#draw(meter), left + 1);
     this.element.dataset.quiet = String(quiet);
-    const since = meter.now + meter.clock.offset / 1000;
-    const last = quiet ? [texts.quiet(this.#zone.time(since, { seconds: true }), this.#zone.label)] : [];
+    const since = () => this.#zone.time(meter.now + meter.clock.offset / 1000, { seconds: true });
+    const last = quiet ? [texts.quiet(since(), this.#zone.label)] : [];
     const title = [texts.latencyHint, ...last, ...meter.lines(summary)].join("\n");
     if (this.element.title !== title) this.element.title = title;
   }

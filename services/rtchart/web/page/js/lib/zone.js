@@ -25,11 +25,8 @@ export class Zone {
       this.name = UTC;
       this.#format = formatOf(UTC);
     }
-  }
-
-  /** As people are told of it: `UTC`, `Europe/Berlin`. */
-  get label() {
-    return this.#format.resolvedOptions().timeZone;
+    /** As people are told of it: `UTC`, `Europe/Berlin`. */
+    this.label = this.#format.resolvedOptions().timeZone;
   }
 
   /**

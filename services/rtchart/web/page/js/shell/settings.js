@@ -28,13 +28,16 @@ export class SettingsForm {
         remember("zone", this.#zone.value);
         remember("swapped", this.#swapped.checked ? YES : "");
         remember("spoken", this.#spoken.checked ? YES : "");
+        this.value = this.#read();
         onChange(this.value);
       });
     }
+    /** As they are; read once: a zone is slow to make, and each row of the list asks for it every second. */
+    this.value = this.#read();
   }
 
   /** @returns {Settings} */
-  get value() {
+  #read() {
     return { zone: new Zone(this.#zone.value || UTC), swapped: this.#swapped.checked, spoken: this.#spoken.checked };
   }
 
